@@ -1,0 +1,49 @@
+import type { Sandbox } from './sandbox.ts'
+import type { Interpreter, Isolation, SandboxSpec } from './sandbox-spec.ts'
+
+export interface SandboxCapabilities {
+  /** Limits that this host enforces; a spec that needs another is refused. */
+  readonly limits: {
+    readonly cpu: boolean
+    readonly memory: boolean
+    readonly pids: boolean
+    readonly disk: boolean
+  }
+  readonly terminal: boolean
+  readonly languages: readonly Interpreter['language'][]
+  /** Boots from OCI images. */
+  readonly images: boolean
+}
+
+export interface SweepReport {
+  /** What was found and destroyed, one line each, for the log. */
+  readonly removed: readonly string[]
+}
+
+/** One thing `aegis doctor` looked at. */
+export interface HostFinding {
+  readonly name: string
+  readonly state: 'ok' | 'warning' | 'missing'
+  readonly detail: string
+  /** The exact command or setting that mends it. */
+  readonly remedy?: string
+}
+
+/**
+ * Boots sandboxes on one host. Methods may run concurrently. The caller picks the id, so that a
+ * crashed owner's sandboxes can be found again.
+ */
+export interface SandboxRuntime extends AsyncDisposable {
+  readonly isolation: Isolation
+  readonly capabilities: SandboxCapabilities
+  /**
+   * Resolves once the guest has said hello; leaves nothing behind when it throws.
+   * @throws AegisError `exhausted` the host is full · `unsupported` the spec needs a missing
+   * capability · `unavailable` the box did not come up
+   */
+  boot(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox>
+  /** Destroys whatever an earlier, crashed owner left. Run before the first boot. Repeatable. */
+  sweep(signal: AbortSignal): Promise<SweepReport>
+  /** What this host offers and lacks. */
+  diagnose(signal: AbortSignal): Promise<readonly HostFinding[]>
+}
