@@ -1,0 +1,118 @@
+import type { AgentManifest } from './agent/agent-manifest.ts'
+import type { AgentSummary } from './agent/agent-queries.ts'
+import type { ExecutionEvent, ExecutionStatus } from './execution/execution-event.ts'
+import type { ExecutionSummary } from './execution/execution-queries.ts'
+import type { AgentId, ExecutionId } from './kernel/ids.ts'
+import type { HostFinding } from './sandbox/sandbox-runtime.ts'
+import type { Isolation } from './sandbox/sandbox-spec.ts'
+
+/**
+ * What a user can ask of a node. The node itself implements it (embedded mode), and so does the
+ * SDK over HTTP, so that a command line or a test does not know which of the two it talks to.
+ * Names and ids are interchangeable wherever a `ref` is taken.
+ */
+export interface ControlPlane {
+  readonly agents: AgentControl
+  readonly executions: ExecutionControl
+  readonly node: NodeControl
+}
+
+export interface AgentControl {
+  /**
+   * Deploys, or, where the name is taken and `replace` is set, deploys a new revision. The same
+   * manifest again is quietly fine.
+   * @throws `invalid` the manifest · `conflict` / `agent.exists` · `unsupported` · `denied`
+   */
+  deploy(manifest: AgentManifest, options?: { readonly replace?: boolean }): Promise<DeployResult>
+  list(): Promise<readonly AgentSummary[]>
+  /** @throws `not-found` / `agent.absent` */
+  find(ref: string): Promise<AgentSummary>
+  manifest(ref: string, revision?: number): Promise<AgentManifest>
+  /** Cancels what runs or waits, then removes. @throws `not-found` */
+  remove(ref: string): Promise<void>
+  pause(ref: string, reason?: string): Promise<void>
+  resume(ref: string): Promise<void>
+}
+
+export interface DeployResult {
+  readonly id: AgentId
+  readonly revision: number
+  /** False when exactly this manifest was already the current one. */
+  readonly changed: boolean
+}
+
+export interface ExecuteOptions {
+  /** -100 to 100, default 0. */
+  readonly priority?: number | undefined
+  /** Overrides the manifest's choice. */
+  readonly isolation?: Isolation | undefined
+}
+
+export interface ExecutionControl {
+  /** Resolves once the execution is durable. @throws `not-found` · `conflict` / `agent.paused` · `invalid` */
+  execute(agentRef: string, input: unknown, options?: ExecuteOptions): Promise<ExecutionId>
+  /** @throws `not-found` / `execution.absent` */
+  find(id: string): Promise<ExecutionDetail>
+  list(filter: {
+    readonly agentRef?: string | undefined
+    readonly status?: ExecutionStatus | undefined
+    readonly limit?: number | undefined
+  }): Promise<readonly ExecutionSummary[]>
+  /**
+   * The events after version `after` (0: from the start). With `follow` it goes on until the
+   * terminal event, without gap or duplicate; otherwise it ends at what is stored now.
+   */
+  events(
+    id: string,
+    options: { readonly after?: number; readonly follow?: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<VersionedEvent>
+  /** Resolves once the execution is in a terminal state; a terminal one is left as it is. */
+  cancel(id: string, reason?: string): Promise<ExecutionStatus>
+  /** Deletes a finished execution. @throws `conflict` / `execution.running` */
+  remove(id: string): Promise<void>
+}
+
+export interface VersionedEvent {
+  /** 1, 2, 3 … inside the execution; the `id:` of the event stream. */
+  readonly version: number
+  readonly event: ExecutionEvent
+}
+
+export interface ExecutionDetail extends ExecutionSummary {
+  readonly input: unknown
+  readonly output: string | undefined
+  readonly iterationDetails: readonly IterationDetail[]
+}
+
+export interface IterationDetail {
+  readonly number: number
+  readonly status: 'running' | 'success' | 'failed'
+  readonly output: string | undefined
+  readonly error: string | undefined
+  readonly startedAt: string
+  readonly endedAt: string | undefined
+}
+
+export interface NodeControl {
+  status(): Promise<NodeStatus>
+  doctor(signal: AbortSignal): Promise<readonly HostFinding[]>
+}
+
+export interface NodeStatus {
+  readonly name: string
+  readonly version: string
+  readonly pid: number
+  readonly uptimeSeconds: number
+  readonly executions: Readonly<Record<ExecutionStatus, number>>
+  readonly capacity: NodeCapacity
+  /** True when the offline scripted provider answers because no other is configured. */
+  readonly scriptedModel: boolean
+}
+
+export interface NodeCapacity {
+  readonly cpuMillicores: number
+  readonly memoryBytes: number
+  readonly freeCpuMillicores: number
+  readonly freeMemoryBytes: number
+}

@@ -1,0 +1,135 @@
+import type { Instant } from '../kernel/clock.ts'
+import type { AgentId, SandboxId } from '../kernel/ids.ts'
+import type { LimitCause, ResourceUsage } from '../sandbox/sandbox.ts'
+import type { Isolation } from '../sandbox/sandbox-spec.ts'
+
+export type ExecutionStatus =
+  | 'pending' // Accepted, held back: its agent is paused.
+  | 'queued' // Accepted and durable; waits for free resources.
+  | 'running'
+  | 'completed'
+  | 'failed'
+  | 'cancelled'
+  | 'timed_out'
+
+/** Why an iteration or an execution failed: stable words to search and to branch on. */
+export type FailureCause =
+  | LimitCause
+  | 'exit_code'
+  | 'empty_output'
+  | 'boot_failed' // The sandbox did not come up.
+  | 'command_not_started' // For example: no such program in the sandbox.
+  | 'prompt_failed' // The template could not be rendered.
+  | 'unsupported' // This host cannot enforce or provide what the manifest asks.
+  | 'interrupted' // The daemon died during it, too often to try again.
+  | 'internal'
+
+export interface Failure {
+  readonly cause: FailureCause
+  /** One or two sentences: what happened and what to do. */
+  readonly message: string
+  readonly exitCode?: number | undefined
+  readonly signal?: string | undefined
+}
+
+/** One answered (or failed) call of a language model. Texts only; never a key. */
+export interface LlmCall {
+  readonly provider: string
+  readonly model: string
+  readonly alias: string
+  readonly prompt: string
+  readonly response: string
+  readonly error?: string | undefined
+  readonly promptTokens: number
+  readonly completionTokens: number
+  /** In the currency of the node config's prices. */
+  readonly cost: number
+  readonly durationMs: number
+  readonly attempts: number
+}
+
+/** What happened during an execution. Its log, its state and its stream are all this. */
+export type ExecutionEvent = { readonly at: Instant } & (
+  | {
+      readonly type: 'execution.queued'
+      readonly agentId: AgentId
+      readonly agentName: string
+      /** Which version of the agent's history runs: 1 is the first deploy. */
+      readonly agentRevision: number
+      readonly input: unknown
+      /** -100 to 100; higher runs first, equal runs first come first served. */
+      readonly priority: number
+      readonly isolation: Isolation
+      readonly cpuMillicores: number
+      readonly memoryBytes: number
+    }
+  | { readonly type: 'execution.started' }
+  /** The daemon stopped while it ran; it goes back to the queue. */
+  | { readonly type: 'execution.interrupted' }
+  | {
+      readonly type: 'execution.iteration-started'
+      readonly iteration: number
+      /** The whole rendered prompt. */
+      readonly action: string
+    }
+  | {
+      readonly type: 'execution.sandbox-booted'
+      readonly iteration: number
+      readonly sandboxId: SandboxId
+      readonly isolation: Isolation
+      readonly bootMs: number
+    }
+  | {
+      readonly type: 'execution.console'
+      readonly iteration: number
+      readonly stream: 'stdout' | 'stderr'
+      /** UTF-8, invalid bytes replaced; at most 32 KiB an event. */
+      readonly text: string
+    }
+  | { readonly type: 'execution.llm-called'; readonly iteration: number; readonly call: LlmCall }
+  /** Something the sandbox tried and was refused: a name, a connection. */
+  | {
+      readonly type: 'execution.denied'
+      readonly iteration: number
+      readonly action: 'dns.resolve' | 'network.connect' | 'llm.generate'
+      readonly subject: string
+      readonly reason: string
+    }
+  | {
+      readonly type: 'execution.sandbox-terminated'
+      readonly iteration: number
+      readonly sandboxId: SandboxId
+      readonly cause?: LimitCause | undefined
+    }
+  | {
+      readonly type: 'execution.iteration-completed'
+      readonly iteration: number
+      readonly output: string
+      readonly usage: ResourceUsage
+    }
+  | {
+      readonly type: 'execution.iteration-failed'
+      readonly iteration: number
+      readonly output: string
+      readonly failure: Failure
+      readonly usage?: ResourceUsage | undefined
+    }
+  | {
+      readonly type: 'execution.cancel-requested'
+      readonly reason?: string | undefined
+    }
+  | {
+      readonly type: 'execution.completed'
+      readonly output: string
+      readonly iterations: number
+    }
+  | {
+      readonly type: 'execution.failed'
+      readonly failure: Failure
+      readonly iterations: number
+    }
+  | { readonly type: 'execution.cancelled'; readonly reason?: string | undefined }
+  | { readonly type: 'execution.timed-out'; readonly failure: Failure; readonly iterations: number }
+)
+
+export type TerminalStatus = 'completed' | 'failed' | 'cancelled' | 'timed_out'
