@@ -32,6 +32,19 @@ export interface AgentControl {
   remove(ref: string): Promise<void>
   pause(ref: string, reason?: string): Promise<void>
   resume(ref: string): Promise<void>
+  /**
+   * The events of the agent's latest executions (at most 100), oldest execution first; with
+   * `follow` it goes on with every execution of the agent until the signal is aborted.
+   */
+  events(
+    ref: string,
+    options: { readonly follow?: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<AgentExecutionEvent>
+}
+
+export interface AgentExecutionEvent extends VersionedEvent {
+  readonly executionId: ExecutionId
 }
 
 export interface DeployResult {
