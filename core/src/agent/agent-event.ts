@@ -3,8 +3,20 @@ import type { AgentManifest } from './agent-manifest.ts'
 
 /** What happened to an agent. Extended, never edited. */
 export type AgentEvent =
-  | { readonly type: 'agent.deployed'; readonly manifest: AgentManifest; readonly at: Instant }
-  | { readonly type: 'agent.updated'; readonly manifest: AgentManifest; readonly at: Instant }
+  | {
+      /** First deploy, or the first one after a removal: ids follow from names. */
+      readonly type: 'agent.deployed'
+      readonly manifest: AgentManifest
+      /** Counts all deploys under this id, also across a removal: 1, 2, 3 … */
+      readonly revision: number
+      readonly at: Instant
+    }
+  | {
+      readonly type: 'agent.updated'
+      readonly manifest: AgentManifest
+      readonly revision: number
+      readonly at: Instant
+    }
   | { readonly type: 'agent.paused'; readonly reason?: string | undefined; readonly at: Instant }
   | { readonly type: 'agent.resumed'; readonly at: Instant }
   | { readonly type: 'agent.removed'; readonly at: Instant }

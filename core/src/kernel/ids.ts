@@ -8,7 +8,8 @@ export type SandboxId = Branded<'SandboxId'>
 
 /** Makes ids; passed in so that tests are deterministic. */
 export interface Ids {
-  agent(): AgentId
+  /** The same name always gives the same id, so that two deploys of one name cannot race. */
+  agent(name: string): AgentId
   execution(): ExecutionId
   sandbox(): SandboxId
 }
