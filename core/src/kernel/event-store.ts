@@ -1,3 +1,4 @@
+import { AegisError } from './aegis-error.ts'
 import type { Instant } from './clock.ts'
 
 /** Names one stream of events: `agent-<id>` or `execution-<id>`. */
@@ -44,3 +45,16 @@ export interface EventStore {
   /** Deletes a stream with its projections and outputs, for good. Repeatable. */
   remove(stream: StreamId): Promise<void>
 }
+
+/** The `conflict` of an append: somebody else was first. */
+export const versionConflict = (stream: StreamId, expected: number, actual: number): AegisError =>
+  new AegisError(
+    'conflict',
+    'store.version',
+    `${stream} is at version ${actual}, not at ${expected}: read it again and decide anew`,
+    { details: { stream, expected, actual } },
+  )
+
+/** The `not-found` of an append to a stream that was removed. */
+export const streamRemoved = (stream: StreamId): AegisError =>
+  new AegisError('not-found', 'store.removed', `${stream} was removed`, { details: { stream } })

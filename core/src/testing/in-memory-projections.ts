@@ -1,0 +1,139 @@
+import type { AgentManifest } from '../agent/agent-manifest.ts'
+import {
+  isAgentEvent,
+  isRevision,
+  type ProjectedAgent,
+  projectAgent,
+} from '../agent/agent-projection.ts'
+import type { AgentQueries, AgentSummary } from '../agent/agent-queries.ts'
+import type { ExecutionStatus } from '../execution/execution-event.ts'
+import {
+  isExecutionEvent,
+  type ProjectedExecution,
+  projectExecution,
+} from '../execution/execution-projection.ts'
+import type { ExecutionQueries, ExecutionSummary } from '../execution/execution-queries.ts'
+import type { RecordedEvent, StreamId } from '../kernel/event-store.ts'
+
+export interface InMemoryProjections {
+  /** Folds the events of one stream in. */
+  apply(recorded: readonly RecordedEvent[]): void
+  remove(stream: StreamId): void
+  readonly agents: AgentQueries
+  readonly executions: ExecutionQueries
+}
+
+/** The lists and the queue that the in-memory store keeps beside its events. */
+export function makeInMemoryProjections(): InMemoryProjections {
+  const agents = new Map<string, ProjectedAgent>()
+  const manifests = new Map<string, AgentManifest>()
+  const executions = new Map<string, ProjectedExecution>()
+
+  const isPaused = (row: ProjectedExecution) => agents.get(row.agentId)?.status === 'paused'
+
+  const statusOf = (row: ProjectedExecution): ExecutionStatus =>
+    row.status === 'queued' && isPaused(row) ? 'pending' : row.status
+
+  const agentSummary = (row: ProjectedAgent): AgentSummary => ({
+    ...row,
+    executionCount: [...executions.values()].filter(({ agentId }) => agentId === row.id).length,
+  })
+
+  const executionSummary = (row: ProjectedExecution): ExecutionSummary => {
+    const { cpuMillicores, memoryBytes, position, ...summary } = row
+    return { ...summary, status: statusOf(row) }
+  }
+
+  return {
+    apply(recorded) {
+      for (const { stream, position, version, event } of recorded) {
+        if (isAgentEvent(event)) {
+          const id = stream.slice('agent-'.length)
+          const row = projectAgent(agents.get(id), { stream, position, version, event })
+          if (row === undefined) agents.delete(id)
+          else agents.set(id, row)
+          if (isRevision(event)) manifests.set(`${id}@${event.revision}`, event.manifest)
+        } else if (isExecutionEvent(event)) {
+          const id = stream.slice('execution-'.length)
+          const row = projectExecution(executions.get(id), { stream, position, version, event })
+          if (row !== undefined) executions.set(id, row)
+        }
+      }
+    },
+    remove(stream) {
+      if (stream.startsWith('execution-')) {
+        executions.delete(stream.slice('execution-'.length))
+        return
+      }
+      const id = stream.slice('agent-'.length)
+      agents.delete(id)
+      for (const key of manifests.keys()) if (key.startsWith(`${id}@`)) manifests.delete(key)
+    },
+    agents: {
+      async list() {
+        return [...agents.values()].sort(byName).map(agentSummary)
+      },
+      async byId(id) {
+        const row = agents.get(id)
+        return row && agentSummary(row)
+      },
+      async byName(name) {
+        const row = [...agents.values()].find((each) => each.name === name)
+        return row && agentSummary(row)
+      },
+      async manifest(id, revision) {
+        return manifests.get(`${id}@${revision}`)
+      },
+    },
+    executions: {
+      async list({ agentId, status, limit }) {
+        return [...executions.values()]
+          .filter((row) => agentId === undefined || row.agentId === agentId)
+          .filter((row) => status === undefined || statusOf(row) === status)
+          .sort((a, b) => b.position - a.position)
+          .slice(0, limit)
+          .map(executionSummary)
+      },
+      async byId(id) {
+        const row = executions.get(id)
+        return row && executionSummary(row)
+      },
+      async nextQueued(limit, except) {
+        return [...executions.values()]
+          .filter((row) => row.status === 'queued' && !isPaused(row) && !except.has(row.id))
+          .sort((a, b) => b.priority - a.priority || a.position - b.position)
+          .slice(0, limit)
+          .map(({ id, agentId, cpuMillicores, memoryBytes, priority }) => ({
+            id,
+            agentId,
+            cpuMillicores,
+            memoryBytes,
+            priority,
+          }))
+      },
+      async running() {
+        return [...executions.values()]
+          .filter((row) => row.status === 'running')
+          .sort((a, b) => a.position - b.position)
+          .map(({ id }) => id)
+      },
+      async countByStatus() {
+        const counts: Record<ExecutionStatus, number> = {
+          pending: 0,
+          queued: 0,
+          running: 0,
+          completed: 0,
+          failed: 0,
+          cancelled: 0,
+          timed_out: 0,
+        }
+        for (const row of executions.values()) counts[statusOf(row)] += 1
+        return counts
+      },
+    },
+  }
+}
+
+/** By code points, as a database compares. */
+const byName = (a: ProjectedAgent, b: ProjectedAgent) =>
+  a.name < b.name ? -1 : a.name > b.name ? 1 : 0

@@ -1,0 +1,100 @@
+import type { AgentQueries } from '../agent/agent-queries.ts'
+import type { ExecutionQueries } from '../execution/execution-queries.ts'
+import {
+  type AppendRequest,
+  type EventStore,
+  type RecordedEvent,
+  type StreamId,
+  streamRemoved,
+  versionConflict,
+} from '../kernel/event-store.ts'
+import { makeInMemoryProjections } from './in-memory-projections.ts'
+
+export interface InMemoryStore {
+  readonly events: EventStore
+  readonly agents: AgentQueries
+  readonly executions: ExecutionQueries
+}
+
+export interface InMemoryStoreOptions {
+  /** Runs before anything is stored; a throw rejects the append, and nothing happened. */
+  readonly failBefore?: (request: AppendRequest) => void
+  /** Runs when all is stored; a throw is a crash between the commit and its acknowledgement. */
+  readonly failAfter?: (request: AppendRequest) => void
+}
+
+/** The stores' ports in memory, for tests. It passes the contract that the durable ones pass. */
+export function makeInMemoryStore(options: InMemoryStoreOptions = {}): InMemoryStore {
+  const streams = new Map<StreamId, StoredEvent[]>()
+  const removed = new Set<StreamId>()
+  const listeners = new Set<Listener>()
+  const projections = makeInMemoryProjections()
+  let position = 0
+
+  const events: EventStore = {
+    async append(request) {
+      const bodies = request.events.map((event) => JSON.stringify(event))
+      // As with a disk: what was asked for is never there before the asker has let go.
+      await Promise.resolve()
+      options.failBefore?.(request)
+      const { stream, expectedVersion } = request
+      if (removed.has(stream)) throw streamRemoved(stream)
+      const stored = streams.get(stream) ?? []
+      if (stored.length !== expectedVersion) {
+        throw versionConflict(stream, expectedVersion, stored.length)
+      }
+      if (bodies.length === 0) return []
+      const recorded = request.events.map(
+        (event, index): RecordedEvent => ({
+          position: position + index + 1,
+          stream,
+          version: expectedVersion + index + 1,
+          event,
+        }),
+      )
+      projections.apply(recorded)
+      for (const body of bodies) stored.push({ position: ++position, body })
+      streams.set(stream, stored)
+      for (const listener of [...listeners]) notify(listener, recorded)
+      options.failAfter?.(request)
+      return recorded
+    },
+    async read(stream, afterVersion = 0, limit = Number.POSITIVE_INFINITY) {
+      const stored = streams.get(stream) ?? []
+      return stored.slice(afterVersion, afterVersion + limit).map(({ position, body }, index) => ({
+        position,
+        stream,
+        version: afterVersion + 1 + index,
+        event: JSON.parse(body),
+      }))
+    },
+    subscribe(listener) {
+      // A wrapper of its own, so that the same function may subscribe twice.
+      const entry: Listener = (recorded) => listener(recorded)
+      listeners.add(entry)
+      return { [Symbol.dispose]: () => void listeners.delete(entry) }
+    },
+    async remove(stream) {
+      if (!streams.delete(stream)) return
+      removed.add(stream)
+      projections.remove(stream)
+    },
+  }
+  return { events, agents: projections.agents, executions: projections.executions }
+}
+
+/** Events are kept as text, so that a reader gets what a disk would give back, and a copy. */
+interface StoredEvent {
+  readonly position: number
+  readonly body: string
+}
+
+type Listener = (events: readonly RecordedEvent[]) => void
+
+function notify(listener: Listener, recorded: readonly RecordedEvent[]): void {
+  try {
+    listener(recorded)
+  } catch {
+    // The port's promise: what a subscriber throws is its own affair.
+  }
+}

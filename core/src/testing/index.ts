@@ -1,0 +1,5 @@
+export {
+  type InMemoryStore,
+  type InMemoryStoreOptions,
+  makeInMemoryStore,
+} from './in-memory-store.ts'
