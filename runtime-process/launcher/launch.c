@@ -1,0 +1,207 @@
+/*
+ * Starts bubblewrap inside a sandbox's limits and, for a daemon that is root, as the sandbox's own
+ * unprivileged user.
+ *
+ *   launch [--cgroup FILE]... [--user UID GID] [--stage PATH]... [--limit NAME VALUE]... -- PROGRAM ARG...
+ *
+ * --cgroup  a cgroup.procs file to join. Joining comes first, so that nothing runs outside the limits.
+ * --user    become this user. Needs root; only then may --stage be given.
+ * --stage   make the n-th such path readable at /tmp/<n> in a mount namespace that only PROGRAM
+ *           sees, wherever it lies: a clone below a 0700 home is no obstacle, and nothing is left
+ *           behind. PATH must be canonical; a symbolic link anywhere in it is an error.
+ * --limit   a hard resource limit: nofile, nproc or data.
+ *
+ * File descriptor 3, a socket, becomes PROGRAM's stdin and stdout. What fails is said on stderr
+ * with the step and the reason, and the exit status is then 125.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define EXIT_LAUNCH 125
+#define WIRE_FD 3
+#define STAGE "/tmp"
+#define MAX_CGROUPS 8
+#define MAX_STAGES 64
+
+/* Kernel 5.2 and 5.9; spelt out because older libc headers lack them. Same numbers everywhere. */
+#ifndef SYS_open_tree
+#define SYS_open_tree 428
+#define SYS_move_mount 429
+#endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+#define TREE_CLONE 1u
+#define TREE_RECURSIVE 0x8000u
+#define MOVE_FROM_EMPTY_PATH 4u
+#define JOIN_SESSION_KEYRING 1L
+
+struct request {
+  const char *cgroups[MAX_CGROUPS];
+  int cgroup_count;
+  const char *stages[MAX_STAGES];
+  int stage_count;
+  int has_user;
+  uid_t uid;
+  gid_t gid;
+  char **program;
+};
+
+static void fail(const char *step, const char *what) {
+  fprintf(stderr, "launch: %s %s: %s\n", step, what, strerror(errno));
+  exit(EXIT_LAUNCH);
+}
+
+static void misuse(const char *what, const char *value) {
+  fprintf(stderr, "launch: %s: %s\n", what, value);
+  exit(EXIT_LAUNCH);
+}
+
+static unsigned long parse_number(const char *text, unsigned long max) {
+  char *end = NULL;
+  errno = 0;
+  unsigned long value = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : 0;
+  if (end == NULL || *end != '\0' || errno != 0 || value > max) misuse("not a number in range", text);
+  return value;
+}
+
+static void set_limit(int resource, const char *name, rlim_t value) {
+  struct rlimit current;
+  if (getrlimit(resource, &current) != 0) fail("read limit", name);
+  /* Whoever is not root may lower a hard limit but never raise it. */
+  if (current.rlim_max != RLIM_INFINITY && value > current.rlim_max) value = current.rlim_max;
+  struct rlimit wanted = {.rlim_cur = value, .rlim_max = value};
+  if (setrlimit(resource, &wanted) != 0) fail("set limit", name);
+}
+
+static void parse_limit(const char *name, const char *value) {
+  rlim_t number = parse_number(value, ULONG_MAX);
+  if (strcmp(name, "nofile") == 0) set_limit(RLIMIT_NOFILE, name, number);
+  else if (strcmp(name, "nproc") == 0) set_limit(RLIMIT_NPROC, name, number);
+  else if (strcmp(name, "data") == 0) set_limit(RLIMIT_DATA, name, number);
+  else misuse("unknown limit", name);
+}
+
+static void parse_arguments(int argc, char **argv, struct request *request) {
+  int i = 1;
+  for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
+    const char *option = argv[i];
+    int left = argc - i - 1;
+    if (strcmp(option, "--cgroup") == 0 && left >= 1 && request->cgroup_count < MAX_CGROUPS) {
+      request->cgroups[request->cgroup_count++] = argv[++i];
+    } else if (strcmp(option, "--stage") == 0 && left >= 1 && request->stage_count < MAX_STAGES) {
+      request->stages[request->stage_count++] = argv[++i];
+    } else if (strcmp(option, "--user") == 0 && left >= 2) {
+      request->uid = (uid_t)parse_number(argv[++i], UINT_MAX - 1);
+      request->gid = (gid_t)parse_number(argv[++i], UINT_MAX - 1);
+      request->has_user = 1;
+    } else if (strcmp(option, "--limit") == 0 && left >= 2) {
+      parse_limit(argv[i + 1], argv[i + 2]);
+      i += 2;
+    } else {
+      misuse("cannot use option", option);
+    }
+  }
+  if (i + 1 >= argc) misuse("missing", "-- PROGRAM");
+  request->program = argv + i + 1;
+  if (request->has_user && (request->uid == 0 || request->gid == 0)) misuse("refused", "--user 0");
+  if (request->stage_count > 0 && !request->has_user) misuse("--stage needs", "--user");
+}
+
+static void join_cgroup(const char *path) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) fail("open", path);
+  /* "0" stands for the writer, in whatever pid namespace it is. */
+  if (write(fd, "0", 1) != 1) fail("join", path);
+  close(fd);
+}
+
+/* Opens a mount of its own of `path`; *mode tells whether it is a directory. */
+static int clone_tree(const char *path, mode_t *mode) {
+  struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+                         .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+  int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+  if (fd < 0) fail("open", path);
+  struct stat info;
+  if (fstat(fd, &info) != 0) fail("stat", path);
+  *mode = info.st_mode;
+  int tree = (int)syscall(SYS_open_tree, fd, "",
+                          TREE_CLONE | TREE_RECURSIVE | AT_EMPTY_PATH | O_CLOEXEC);
+  if (tree < 0) fail("clone the mount of", path);
+  close(fd);
+  return tree;
+}
+
+static void stage(const struct request *request) {
+  int trees[MAX_STAGES];
+  mode_t modes[MAX_STAGES];
+  if (unshare(CLONE_NEWNS) != 0) fail("unshare", "mount namespace");
+  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) fail("make private", "/");
+  /* All sources are held before the staging place covers one of them. */
+  for (int i = 0; i < request->stage_count; i++) trees[i] = clone_tree(request->stages[i], &modes[i]);
+  if (mount("aegis-stage", STAGE, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=0755") != 0)
+    fail("mount tmpfs on", STAGE);
+  for (int i = 0; i < request->stage_count; i++) {
+    char target[32];
+    snprintf(target, sizeof target, STAGE "/%d", i);
+    if (S_ISDIR(modes[i])) {
+      if (mkdir(target, 0755) != 0) fail("make", target);
+    } else {
+      int fd = open(target, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0444);
+      if (fd < 0) fail("make", target);
+      close(fd);
+    }
+    if (syscall(SYS_move_mount, trees[i], "", AT_FDCWD, target, MOVE_FROM_EMPTY_PATH) != 0)
+      fail("stage", request->stages[i]);
+    close(trees[i]);
+  }
+}
+
+static void become(uid_t uid, gid_t gid) {
+  if (setgroups(0, NULL) != 0) fail("drop", "supplementary groups");
+  if (setresgid(gid, gid, gid) != 0) fail("become", "group");
+  if (setresuid(uid, uid, uid) != 0) fail("become", "user");
+  if (setresuid(0, 0, 0) == 0 || geteuid() != uid) misuse("still privileged", "setresuid");
+}
+
+static void take_wire(void) {
+  if (dup2(WIRE_FD, STDIN_FILENO) < 0 || dup2(WIRE_FD, STDOUT_FILENO) < 0) fail("take", "wire");
+  if (syscall(SYS_close_range, WIRE_FD, ~0U, 0) != 0)
+    for (int fd = WIRE_FD; fd < 1024; fd++) close(fd);
+}
+
+int main(int argc, char **argv) {
+  struct request request = {0};
+  parse_arguments(argc, argv, &request);
+  for (int i = 0; i < request.cgroup_count; i++) join_cgroup(request.cgroups[i]);
+  if (chdir("/") != 0) fail("enter", "/");
+  umask(022);
+  /* A session keyring of its own: the daemon's keys are not the sandbox's. Some kernels have none. */
+  (void)syscall(SYS_keyctl, JOIN_SESSION_KEYRING, NULL);
+  set_limit(RLIMIT_CORE, "core", 0);
+  if (request.has_user) {
+    stage(&request);
+    become(request.uid, request.gid);
+  }
+  take_wire();
+  static char *const environment[] = {"PATH=/usr/bin:/bin", "LC_ALL=C", NULL};
+  execve(request.program[0], request.program, environment);
+  fail("exec", request.program[0]);
+}

@@ -1,0 +1,77 @@
+import type { HostFinding } from '@aegis/core'
+import type { HostProbe } from './host-probe.ts'
+import type { Interpreters } from './interpreters.ts'
+import type { LimitBackend } from './limits/limit-group.ts'
+import type { UserLeases } from './user-leases.ts'
+
+export interface DiagnoseInput {
+  readonly probe: HostProbe
+  readonly limits: LimitBackend
+  readonly weaker: readonly string[]
+  readonly interpreters: Interpreters
+  /** Present when we are root. */
+  readonly users: UserLeases | undefined
+}
+
+/** What `aegis doctor` shows of the process runtime. */
+export function diagnoseHost(input: DiagnoseInput): readonly HostFinding[] {
+  return [
+    bubblewrap(input.probe),
+    ...namespaces(input.probe),
+    cgroups(input.limits, input.weaker),
+    python(input.interpreters),
+    user(input.users),
+  ]
+}
+
+function bubblewrap(probe: HostProbe): HostFinding {
+  const name = 'bubblewrap'
+  if (!probe.works && probe.bwrapVersion === undefined)
+    return { name, state: 'missing', detail: probe.because, remedy: probe.remedy }
+  return { name, state: 'ok', detail: `version ${probe.bwrapVersion}` }
+}
+
+function namespaces(probe: HostProbe): readonly HostFinding[] {
+  const name = 'namespaces'
+  if (probe.works)
+    return [{ name, state: 'ok', detail: 'user, mount, pid, net, ipc, uts and cgroup' }]
+  if (probe.bwrapVersion === undefined) return []
+  return [{ name, state: 'missing', detail: probe.because, remedy: probe.remedy }]
+}
+
+function cgroups(limits: LimitBackend, weaker: readonly string[]): HostFinding {
+  const name = 'cgroups'
+  if (limits.remedy === undefined)
+    return { name, state: 'ok', detail: `${limits.description}: memory, cpu, pids` }
+  const allowed = weaker.includes('cgroup')
+  return {
+    name,
+    state: allowed ? 'warning' : 'missing',
+    detail: allowed
+      ? `${limits.description}; sandboxes run with limits per process only, as the configuration allows`
+      : limits.description,
+    remedy: limits.remedy,
+  }
+}
+
+function python({ pythonPath }: Interpreters): HostFinding {
+  const name = 'python3'
+  if (pythonPath !== undefined) return { name, state: 'ok', detail: pythonPath }
+  return {
+    name,
+    state: 'warning',
+    detail: 'not found: agents in Python cannot run, agents in JavaScript can',
+    remedy: 'apt-get install python3',
+  }
+}
+
+function user(users: UserLeases | undefined): HostFinding {
+  const name = 'sandbox users'
+  if (users === undefined)
+    return { name, state: 'ok', detail: 'sandboxes run as the user of the daemon' }
+  return {
+    name,
+    state: 'ok',
+    detail: `each sandbox gets a host uid of its own, from ${users.first} on`,
+  }
+}
