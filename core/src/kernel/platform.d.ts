@@ -1,5 +1,5 @@
-// Core compiles without a DOM and without Node's types, so that no I/O can slip in. Cancellation is
-// the one thing it shares with every platform; this is the part of the WHATWG DOM standard it uses.
+// Core compiles without a DOM and without Node's types, so that no I/O can slip in. Cancellation and
+// text encoding exist on every platform; this is the part of the WHATWG standards that core uses.
 
 interface AbortSignal {
   readonly aborted: boolean
@@ -20,3 +20,15 @@ interface AbortController {
 }
 
 declare const AbortController: { new (): AbortController }
+
+declare class TextDecoder {
+  constructor(label?: 'utf-8', options?: { fatal?: boolean })
+  decode(input?: Uint8Array, options?: { stream?: boolean }): string
+}
+
+declare class TextEncoder {
+  encode(input: string): Uint8Array
+}
+
+/** Decodes base64 to one character per byte (HTML standard, 8.3). */
+declare function atob(data: string): string

@@ -1,0 +1,147 @@
+import type { AgentControl, AgentExecutionEvent } from '../control-plane.ts'
+import { isTerminal } from '../execution/execution.ts'
+import { executionEventOf, executionStream } from '../execution/execution-journal.ts'
+import type { ExecutionQueries, ExecutionSummary } from '../execution/execution-queries.ts'
+import { followExecution, listen } from '../execution/follow-events.ts'
+import { AegisError } from '../kernel/aegis-error.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { EventStore } from '../kernel/event-store.ts'
+import type { AgentId, ExecutionId, Ids } from '../kernel/ids.ts'
+import { pageThrough } from '../kernel/page-through.ts'
+import { decideAgent } from './agent-journal.ts'
+import type { AgentManifest } from './agent-manifest.ts'
+import type { AgentQueries } from './agent-queries.ts'
+import { checkRunnable, type RunnableDeps } from './check-runnable.ts'
+import { findAgent } from './find-agent.ts'
+
+interface Deps extends RunnableDeps {
+  readonly events: EventStore
+  readonly agents: AgentQueries
+  readonly executions: ExecutionQueries
+  /** Resolves when the execution is in a terminal state. */
+  readonly cancel: (id: ExecutionId, reason: string) => Promise<unknown>
+  readonly clock: Clock
+  readonly ids: Ids
+}
+
+/** Executions whose events `agent logs` shows. */
+const shownExecutions = 100
+
+/** The use cases of agents. */
+export function makeAgentControl(deps: Deps): AgentControl {
+  const { events, agents, executions, clock, ids } = deps
+
+  const decide = async (ref: string, type: 'pause' | 'resume', reason?: string): Promise<void> => {
+    const { id } = await findAgent(agents, ref)
+    await decideAgent(events, id, { type, reason, at: clock.now() })
+  }
+
+  return {
+    async deploy(manifest, { replace = false } = {}) {
+      checkRunnable(deps, manifest)
+      const id = ids.agent(manifest.metadata.name)
+      const command = { type: 'deploy', manifest, replace, at: clock.now() } as const
+      const { state, decided } = await decideAgent(events, id, command)
+      return { id, revision: state.revision, changed: decided.length > 0 }
+    },
+
+    list: () => agents.list(),
+
+    find: (ref) => findAgent(agents, ref),
+
+    manifest: (ref, revision) => findManifest(agents, ref, revision),
+
+    async remove(ref) {
+      const { id } = await findAgent(agents, ref)
+      await decideAgent(events, id, { type: 'remove', at: clock.now() })
+      for (const status of ['queued', 'pending', 'running'] as const) {
+        const open = await executions.list({ agentId: id, status, limit: 1000 })
+        await Promise.all(open.map((one) => deps.cancel(one.id, 'The agent was removed.')))
+      }
+    },
+
+    pause: (ref, reason) => decide(ref, 'pause', reason),
+
+    resume: (ref) => decide(ref, 'resume'),
+
+    async *events(ref, { follow = false }, signal) {
+      const { id } = await findAgent(agents, ref)
+      if (follow) yield* followAgent(deps, id, signal)
+      else yield* storedEvents(deps, await latest(executions, id), signal)
+    },
+  }
+}
+
+async function findManifest(
+  agents: AgentQueries,
+  ref: string,
+  revision: number | undefined,
+): Promise<AgentManifest> {
+  const summary = await findAgent(agents, ref)
+  const wanted = revision ?? summary.revision
+  const manifest = await agents.manifest(summary.id, wanted)
+  if (manifest !== undefined) return manifest
+  throw new AegisError(
+    'not-found',
+    'agent.revision',
+    `Agent "${summary.name}" has no revision ${wanted}; it has 1 to ${summary.revision}.`,
+  )
+}
+
+async function latest(
+  executions: ExecutionQueries,
+  agentId: AgentId,
+): Promise<readonly ExecutionSummary[]> {
+  const newestFirst = await executions.list({ agentId, limit: shownExecutions })
+  return newestFirst.toReversed()
+}
+
+async function* storedEvents(
+  { events }: Deps,
+  shown: readonly ExecutionSummary[],
+  signal: AbortSignal,
+): AsyncGenerator<AgentExecutionEvent> {
+  for (const { id } of shown) {
+    for await (const record of pageThrough(events, executionStream(id))) {
+      if (signal.aborted) return
+      yield { executionId: id, version: record.version, event: executionEventOf(record) }
+    }
+  }
+}
+
+/**
+ * Each execution of the agent to its end, one after the other in the order of their queueing, then
+ * the next one that is queued.
+ */
+async function* followAgent(
+  deps: Deps,
+  agentId: AgentId,
+  signal: AbortSignal,
+): AsyncGenerator<AgentExecutionEvent> {
+  const { events, executions } = deps
+  const seen = new Set<ExecutionId>()
+  using news = listen(
+    events,
+    (recorded) => recorded.some(({ event }) => event.type === 'execution.queued'),
+    signal,
+  )
+  while (!signal.aborted) {
+    const next = news.next()
+    const open = (await latest(executions, agentId)).filter(({ id }) => !seen.has(id))
+    for (const { id, status } of open) {
+      seen.add(id)
+      if (isTerminal(status))
+        yield* storedEvents(
+          deps,
+          open.filter((one) => one.id === id),
+          signal,
+        )
+      else {
+        for await (const item of followExecution(events, id, 0, signal)) {
+          yield { executionId: id, ...item }
+        }
+      }
+    }
+    if (open.length === 0) await next
+  }
+}

@@ -1,0 +1,76 @@
+import type { Clock } from '../kernel/clock.ts'
+import type { ExecutionEvent } from './execution-event.ts'
+
+export interface ConsoleRecorder {
+  /** Resolves at the end of the stream, with all of it stored. */
+  readonly finished: Promise<void>
+  /** What came so far, at most `keepCharacters`; a note tells what was cut. */
+  text(): string
+}
+
+interface Options {
+  readonly chunks: AsyncIterable<Uint8Array>
+  readonly stream: 'stdout' | 'stderr'
+  readonly iteration: number
+  /** Characters of the stream kept for the output; all of it is in the events. */
+  readonly keepCharacters: number
+  readonly note: (event: ExecutionEvent) => Promise<void>
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+/** Characters of one console event. */
+const maxEventCharacters = 16 * 1024
+/** Characters that may wait for the store before the agent is held back. */
+const maxWaitingCharacters = 64 * 1024
+/** Between two events of one stream, so that an agent that prints byte by byte makes few. */
+const minIntervalMs = 25
+
+/**
+ * Turns what a command prints into console events: the first at once, then gathered. While the
+ * store is behind, reading pauses, and flow control holds the command back.
+ */
+export function recordConsole(options: Options): ConsoleRecorder {
+  const { chunks, stream, iteration, keepCharacters, note, clock, signal } = options
+  const decoder = new TextDecoder()
+  let kept = ''
+  let total = 0
+  let waiting = ''
+  let flushing: Promise<void> | undefined
+
+  const flush = async (): Promise<void> => {
+    while (waiting !== '') {
+      const text = waiting.slice(0, maxEventCharacters)
+      waiting = waiting.slice(text.length)
+      await note({ type: 'execution.console', iteration, stream, text, at: clock.now() })
+      if (waiting !== '' && waiting.length < maxEventCharacters && !signal.aborted) {
+        await clock.sleep(minIntervalMs, signal).catch(() => undefined)
+      }
+    }
+  }
+
+  const take = async (text: string): Promise<void> => {
+    if (text === '') return
+    total += text.length
+    if (kept.length < keepCharacters) kept += text.slice(0, keepCharacters - kept.length)
+    waiting += text
+    flushing ??= flush().finally(() => {
+      flushing = undefined
+    })
+    if (waiting.length > maxWaitingCharacters) await flushing
+  }
+
+  const pump = async (): Promise<void> => {
+    for await (const chunk of chunks) await take(decoder.decode(chunk, { stream: true }))
+    await take(decoder.decode())
+    while (flushing !== undefined) await flushing
+  }
+
+  return {
+    finished: pump(),
+    text: () =>
+      total > kept.length
+        ? `${kept}\n[cut here: ${total} characters in all; the log holds the rest]\n`
+        : kept,
+  }
+}

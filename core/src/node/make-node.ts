@@ -1,0 +1,92 @@
+import { makeAgentControl } from '../agent/agent-control.ts'
+import type { AgentQueries } from '../agent/agent-queries.ts'
+import type { ControlPlane, NodeStatus } from '../control-plane.ts'
+import { cancelExecution } from '../execution/cancel-execution.ts'
+import { makeExecutionControl } from '../execution/execution-control.ts'
+import type { ExecutionQueries } from '../execution/execution-queries.ts'
+import { makeLiveExecutions } from '../execution/live-executions.ts'
+import { recoverExecutions } from '../execution/recover-executions.ts'
+import { makeRunExecution, type RunDeps } from '../execution/run-execution.ts'
+import { makeScheduler, type SchedulerCapacity } from '../execution/scheduler.ts'
+import type { RecordedEvent } from '../kernel/event-store.ts'
+import type { NodeConfig } from './node-config.ts'
+
+export interface NodeDeps extends Omit<RunDeps, 'live' | 'agents'> {
+  readonly config: NodeConfig
+  readonly agents: AgentQueries
+  readonly executions: ExecutionQueries
+  readonly capacity: SchedulerCapacity
+  /** What the core cannot know of the process it lives in. */
+  readonly about: Pick<NodeStatus, 'version' | 'pid' | 'scriptedModel'>
+}
+
+/** The domain of one node, put together: what users call, and what runs behind it. */
+export interface DomainNode {
+  readonly controlPlane: ControlPlane
+  /** Destroys what a dead owner left, takes its executions up again, and starts the scheduler. */
+  start(signal: AbortSignal): Promise<void>
+  /** Starts nothing new, interrupts what runs, and resolves when its sandboxes are gone. */
+  stop(): Promise<void>
+}
+
+/** Builds a node from its adapters. Nothing runs before `start`. */
+export function makeNode(deps: NodeDeps): DomainNode {
+  const { config, events, executions, runtimes, capacity, clock, logger, about } = deps
+  const live = makeLiveExecutions()
+  const run = makeRunExecution({ ...deps, live })
+  const scheduler = makeScheduler({ executions, run, capacity, logger })
+  const shared = { ...deps, config: config.spec.runtime, live }
+  const startedMs = clock.monotonicMs()
+  let subscription: Disposable | undefined
+
+  const status = async (): Promise<NodeStatus> => ({
+    ...about,
+    name: config.metadata.name,
+    uptimeSeconds: Math.floor((clock.monotonicMs() - startedMs) / 1000),
+    executions: await executions.countByStatus(),
+    capacity: {
+      cpuMillicores: capacity.cpuMillicores,
+      memoryBytes: capacity.memoryBytes,
+      freeCpuMillicores: scheduler.free.cpuMillicores,
+      freeMemoryBytes: scheduler.free.memoryBytes,
+    },
+  })
+
+  return {
+    controlPlane: {
+      agents: makeAgentControl({
+        ...shared,
+        cancel: (id, reason) => cancelExecution(shared, id, reason),
+      }),
+      executions: makeExecutionControl(shared),
+      node: {
+        status,
+        async doctor(signal) {
+          const findings = [...runtimes.values()].map((runtime) => runtime.diagnose(signal))
+          return (await Promise.all(findings)).flat()
+        },
+      },
+    },
+    async start(signal) {
+      for (const runtime of runtimes.values()) {
+        const { removed } = await runtime.sweep(signal)
+        if (removed.length > 0) logger.warn({ removed }, 'swept what an earlier run left')
+      }
+      const recovered = await recoverExecutions(deps)
+      if (recovered > 0) logger.warn({ recovered }, 'took up interrupted executions')
+      subscription = events.subscribe((recorded) => {
+        if (recorded.some(wakesScheduler)) scheduler.wake()
+      })
+      scheduler.wake()
+    },
+    async stop() {
+      subscription?.[Symbol.dispose]()
+      const stopped = scheduler.stop()
+      live.interruptAll()
+      await stopped
+    },
+  }
+}
+
+const wakesScheduler = ({ event }: RecordedEvent): boolean =>
+  event.type === 'execution.queued' || event.type === 'agent.resumed'
