@@ -1,0 +1,104 @@
+import { AegisError } from '@aegis/core'
+import { type Kysely, sql } from 'kysely'
+import { type Migration, Migrator } from 'kysely/migration'
+import type { StoreTables } from './store-tables.ts'
+
+/**
+ * Brings the tables up to date, each step in a transaction of its own.
+ * @throws AegisError `unsupported` / `store.newer` when a newer AEGIS has already been at work
+ */
+export async function migrate(database: Kysely<StoreTables>, path: string): Promise<void> {
+  const migrator = new Migrator({
+    db: database,
+    provider: { getMigrations: async () => migrations },
+    migrationTableName: 'migrations',
+    migrationLockTableName: 'migrations_lock',
+  })
+  await refuseNewer(database, path)
+  const { error } = await migrator.migrateToLatest()
+  if (error !== undefined) throw error
+}
+
+/** In order of their names. A migration that was released is never edited: add another one. */
+const migrations: Readonly<Record<string, Migration>> = {
+  '0001-initial': {
+    async up(database) {
+      for (const statement of initial) await sql.raw(statement).execute(database)
+    },
+  },
+}
+
+const initial = [
+  `create table events (
+    position integer primary key autoincrement,
+    stream text not null,
+    version integer not null,
+    type text not null,
+    at text not null,
+    body text not null,
+    unique (stream, version)
+  ) strict`,
+  // Their ids only, so that a late append cannot bring a removed stream back to life.
+  `create table removed_streams (stream text primary key) strict, without rowid`,
+  `create table agents (
+    id text primary key,
+    name text not null,
+    version text not null,
+    description text not null,
+    status text not null,
+    labels text not null,
+    revision integer not null,
+    created_at text not null,
+    updated_at text not null
+  ) strict, without rowid`,
+  `create index agents_by_name on agents (name)`,
+  `create index agents_paused on agents (id) where status = 'paused'`,
+  `create table agent_revisions (
+    agent_id text not null,
+    revision integer not null,
+    position integer not null,
+    primary key (agent_id, revision)
+  ) strict, without rowid`,
+  `create table executions (
+    position integer primary key,
+    id text not null unique,
+    agent_id text not null,
+    agent_name text not null,
+    agent_revision integer not null,
+    status text not null,
+    priority integer not null,
+    isolation text not null,
+    cpu_millicores integer not null,
+    memory_bytes integer not null,
+    queued_at text not null,
+    started_at text,
+    ended_at text,
+    iterations integer not null,
+    interruptions integer not null,
+    prompt_tokens integer not null,
+    completion_tokens integer not null,
+    cost real not null,
+    failure text
+  ) strict`,
+  `create index executions_by_agent on executions (agent_id, position)`,
+  `create index executions_by_status on executions (status, position)`,
+  // The queue. It holds only who waits, in the order of service, with all that the choice needs.
+  `create index executions_waiting
+    on executions (priority desc, position, agent_id) where status = 'queued'`,
+]
+
+async function refuseNewer(database: Kysely<StoreTables>, path: string): Promise<void> {
+  const [table] = await database.introspection
+    .getTables({ withInternalKyselyTables: true })
+    .then((tables) => tables.filter(({ name }) => name === 'migrations'))
+  if (table === undefined) return
+  const { rows } = await sql<{ name: string }>`select name from migrations`.execute(database)
+  const unknown = rows.map(({ name }) => name).filter((name) => !Object.hasOwn(migrations, name))
+  if (unknown.length === 0) return
+  throw new AegisError(
+    'unsupported',
+    'store.newer',
+    `${path} was written by a newer version of AEGIS (${unknown.join(', ')}). Install that version or a newer one, or restore a backup made with this one.`,
+    { details: { path, unknown } },
+  )
+}
