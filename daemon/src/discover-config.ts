@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join, resolve } from 'node:path'
+import { AegisError, defaultNodeConfig, type NodeConfig, parseNodeConfig } from '@aegis/core'
+import { homeAt } from './home.ts'
+
+export interface DiscoveredConfig {
+  readonly config: NodeConfig
+  /** The file it came from, or `built-in`. */
+  readonly source: string
+  /** Where it was looked for, in order. */
+  readonly searched: readonly string[]
+}
+
+interface Options {
+  /** From `--config`; must exist. */
+  readonly explicit?: string | undefined
+  readonly env: NodeJS.ProcessEnv
+  readonly cwd: string
+  readonly home: string
+}
+
+/**
+ * Finds and parses the node's configuration: `--config`, `AEGIS_CONFIG_PATH`, the working
+ * directory, AEGIS_HOME, /etc, and else the built-in default.
+ * @throws AegisError `not-found` / `config.absent` · `invalid` / `config.invalid`
+ */
+export async function discoverConfig(options: Options): Promise<DiscoveredConfig> {
+  const { explicit, env, cwd, home } = options
+  const named = explicit ?? env.AEGIS_CONFIG_PATH
+  const searched = named ? [resolve(cwd, named)] : wellKnownPlaces(cwd, home)
+  for (const path of searched) {
+    const text = await readIfPresent(path)
+    if (text !== undefined)
+      return { config: parseNodeConfig(text, { file: path }), source: path, searched }
+  }
+  if (named) {
+    throw new AegisError(
+      'invalid',
+      'config.absent',
+      `There is no config file ${searched[0]}. Make one: aegis config generate -o ${named}`,
+    )
+  }
+  const config = defaultNodeConfig({ hostName: hostname(), nodeId: await nodeIdOf(home) })
+  return { config, source: 'built-in', searched }
+}
+
+const wellKnownPlaces = (cwd: string, home: string): readonly string[] => [
+  join(cwd, 'aegis-config.yaml'),
+  join(home, 'config.yaml'),
+  join(home, 'aegis-config.yaml'),
+  '/etc/aegis/config.yaml',
+  '/etc/aegis/aegis-config.yaml',
+]
+
+async function readIfPresent(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const message = `The config file ${path} cannot be read: ${reason}`
+    throw new AegisError('invalid', 'config.unreadable', message, { cause })
+  }
+}
+
+/** The same id at every start, once the home exists. */
+async function nodeIdOf(home: string): Promise<string> {
+  const path = homeAt(home).nodeId
+  const stored = await readFile(path, 'utf8').catch(() => undefined)
+  if (stored !== undefined && stored.trim() !== '') return stored.trim()
+  const fresh = randomUUID()
+  await writeFile(path, `${fresh}\n`, { mode: 0o600, flag: 'wx' }).catch(() => undefined)
+  return fresh
+}

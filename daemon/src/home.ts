@@ -1,0 +1,44 @@
+import { chmod, mkdir } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+/** Where a node keeps its state, and what lies where in it. */
+export interface Home {
+  readonly directory: string
+  readonly database: string
+  readonly token: string
+  /** Written while a daemon serves: its pid and address. */
+  readonly daemonRecord: string
+  readonly logs: string
+  readonly daemonLog: string
+  readonly nodeId: string
+  readonly processRuntime: string
+  readonly build: string
+}
+
+/** `AEGIS_HOME`, or `.aegis` in the user's home directory. */
+export const resolveHome = (env: NodeJS.ProcessEnv): string =>
+  resolve(env.AEGIS_HOME || join(homedir(), '.aegis'))
+
+export function homeAt(directory: string): Home {
+  const logs = join(directory, 'logs')
+  return {
+    directory,
+    database: join(directory, 'aegis.db'),
+    token: join(directory, 'api-token'),
+    daemonRecord: join(directory, 'daemon.json'),
+    logs,
+    daemonLog: join(logs, 'daemon.log'),
+    nodeId: join(directory, 'node-id'),
+    processRuntime: join(directory, 'runtime-process'),
+    build: join(directory, 'build'),
+  }
+}
+
+/** Makes the directories, closed to all but their owner. */
+export async function prepareHome(directory: string): Promise<Home> {
+  const home = homeAt(directory)
+  await mkdir(home.logs, { recursive: true, mode: 0o700 })
+  await chmod(directory, 0o700)
+  return home
+}

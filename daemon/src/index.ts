@@ -1,0 +1,8 @@
+export { type DaemonRecord, readDaemonRecord } from './daemon-record.ts'
+export { type DiscoveredConfig, discoverConfig } from './discover-config.ts'
+export { type DaemonState, findDaemon } from './find-daemon.ts'
+export { type Home, homeAt, prepareHome, resolveHome } from './home.ts'
+export { logLevelOf } from './open-logger.ts'
+export { type Node, type OpenNodeOptions, openNode } from './open-node.ts'
+export { type RunDaemonOptions, runDaemon } from './run-daemon.ts'
+export { version } from './version.ts'

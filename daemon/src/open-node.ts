@@ -1,0 +1,194 @@
+import { readFileSync } from 'node:fs'
+import { arch } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { type Api, openApi } from '@aegis/api'
+import {
+  AegisError,
+  type Bootstrap,
+  type ControlPlane,
+  type DomainNode,
+  exitCodeValidator,
+  type Logger,
+  limitsOf,
+  makeNode,
+  type NodeConfig,
+  outputValidator,
+  type SandboxRuntime,
+} from '@aegis/core'
+import { openGateway } from '@aegis/gateway'
+import { locateLauncher, openProcessRuntime } from '@aegis/runtime-process'
+import { bootstrapFor, locateGuest } from '@aegis/sandbox'
+import { openApiToken } from '@aegis/security'
+import { openSqliteStore, openStoreLock } from '@aegis/storage'
+import { type Home, prepareHome } from './home.ts'
+import { nodeCapacity } from './node-capacity.ts'
+import { logLevelOf, openLogger } from './open-logger.ts'
+import { randomIds } from './random-ids.ts'
+import { secretsFrom } from './secrets-from.ts'
+import { systemClock } from './system-clock.ts'
+import { version } from './version.ts'
+
+export interface OpenNodeOptions {
+  /** AEGIS_HOME; made when missing. */
+  readonly home: string
+  readonly config: NodeConfig
+  readonly env: NodeJS.ProcessEnv
+  /** From `--log-level`. */
+  readonly logLevel?: string | undefined
+  /** Serve the HTTP API; absent: embedded, in the process of a command. */
+  readonly serve?: { readonly host?: string | undefined; readonly port?: number | undefined }
+  readonly logger?: Logger
+}
+
+export interface Node extends AsyncDisposable {
+  readonly controlPlane: ControlPlane
+  /** Where the API listens, when it serves. */
+  readonly url: string | undefined
+  readonly tokenPath: string
+  readonly logger: Logger
+  /** True when the offline scripted provider answers because no other is configured. */
+  readonly scriptedModel: boolean
+}
+
+/**
+ * Builds a whole node on a home: locks the home, opens store, gateway and runtimes, sweeps and
+ * recovers what a dead owner left, and starts to work.
+ * @throws AegisError `conflict` / `home.locked` when another process owns the home
+ */
+export async function openNode(options: OpenNodeOptions): Promise<Node> {
+  const { config, env, serve } = options
+  const home = await prepareHome(options.home)
+  const logger = options.logger ?? openLogger({ config, env, asked: options.logLevel })
+  await using undo = new AsyncDisposableStack()
+  undo.use(await openStoreLock(home.directory))
+  const store = undo.use(await openSqliteStore({ path: home.database, logger }))
+  const gateway = undo.use(
+    openGateway({
+      providers: config.spec.llm_providers,
+      selection: config.spec.llm_selection,
+      secret: secretsFrom(env, logger),
+      readText: (path) => readFileSync(path, 'utf8'),
+      logger,
+    }),
+  )
+  const runtime = undo.use(await openRuntime(home, config, env, logger))
+  const about = { version, pid: process.pid, scriptedModel: gateway.scripted }
+  const node = makeNode({
+    ...store,
+    config,
+    gateway,
+    runtimes: new Map([[runtime.isolation, runtime]]),
+    bootstrap: bootstrapOf(config),
+    validators: [exitCodeValidator, outputValidator],
+    limitsOf: (manifest) => limitsOf(manifest, config),
+    capacity: nodeCapacity(config),
+    debug: ['debug', 'trace'].includes(logLevelOf({ config, env, asked: options.logLevel })),
+    clock: systemClock,
+    ids: randomIds,
+    logger,
+    about,
+  })
+  let ready = false
+  const api =
+    serve && undo.use(await serveApi({ home, config, node, logger, ...serve, ready: () => ready }))
+  await node.start(new AbortController().signal)
+  undo.defer(() => node.stop())
+  ready = true
+
+  const resources = undo.move()
+  return {
+    controlPlane: node.controlPlane,
+    url: api?.url,
+    tokenPath: home.token,
+    logger,
+    scriptedModel: gateway.scripted,
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  }
+}
+
+async function openRuntime(
+  home: Home,
+  config: NodeConfig,
+  env: NodeJS.ProcessEnv,
+  logger: Logger,
+): Promise<SandboxRuntime> {
+  const {
+    uid_range: uidRange,
+    cgroup_parent: cgroupParent,
+    allow_weaker: weaker,
+  } = config.spec.runtime
+  const [guestPath, launcherPath] = await Promise.all([
+    locateGuest({ buildDirectory: home.build, ...prebuilt('guest') }),
+    locateLauncher({ buildDirectory: home.build, ...prebuilt('launch') }),
+  ])
+  return openProcessRuntime({
+    stateDirectory: home.processRuntime,
+    guestPath,
+    launcherPath,
+    nodePath: process.execPath,
+    uidRange,
+    cgroupParent,
+    allowWeaker: weaker.includes('cgroup') ? ['cgroup'] : [],
+    protectedPaths: [home.directory],
+    logger,
+    ...(env.PATH === undefined ? {} : { searchPath: env.PATH }),
+  })
+}
+
+/** Where a published package, or `npm run build` in a clone, keeps the compiled programs. */
+function prebuilt(name: 'guest' | 'launch'): { readonly prebuilt: string } {
+  // A bundle lies in dist/ itself, a source file of a clone two folders below the root.
+  const dist = import.meta.url.includes('/dist/') ? './' : '../../dist/'
+  return { prebuilt: fileURLToPath(new URL(`${dist}${name}-${arch()}`, import.meta.url)) }
+}
+
+function bootstrapOf({ spec }: NodeConfig): (language: 'python' | 'javascript') => Bootstrap {
+  const own = spec.runtime.bootstrap_script
+  if (own === undefined) return bootstrapFor
+  const content = readOwnBootstrap(own)
+  return (language) => {
+    const standard = bootstrapFor(language)
+    return language === 'python' ? { ...standard, file: { ...standard.file, content } } : standard
+  }
+}
+
+function readOwnBootstrap(path: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    throw new AegisError(
+      'invalid',
+      'config.bootstrap',
+      `spec.runtime.bootstrap_script names ${path}, which cannot be read. Mend the path, or leave the key out to use the one that comes with AEGIS.`,
+      { cause },
+    )
+  }
+}
+
+interface ServeOptions {
+  readonly home: Home
+  readonly config: NodeConfig
+  readonly node: DomainNode
+  readonly logger: Logger
+  readonly host?: string | undefined
+  readonly port?: number | undefined
+  readonly ready: () => boolean
+}
+
+async function serveApi(options: ServeOptions): Promise<Api> {
+  const { home, config, node, logger, ready } = options
+  const { authenticate } = await openApiToken(home.token)
+  const { bind_address: bindAddress, port, tls } = config.spec.network
+  return openApi({
+    controlPlane: node.controlPlane,
+    authenticate,
+    network: {
+      bindAddress: options.host ?? bindAddress,
+      port: options.port ?? port,
+      ...(tls === undefined ? {} : { tls: { certPath: tls.cert_path, keyPath: tls.key_path } }),
+    },
+    version,
+    logger,
+    ready,
+  })
+}

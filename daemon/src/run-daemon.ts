@@ -1,0 +1,42 @@
+import { once } from 'node:events'
+import type { NodeConfig } from '@aegis/core'
+import { removeDaemonRecord, writeDaemonRecord } from './daemon-record.ts'
+import { homeAt } from './home.ts'
+import { openNode } from './open-node.ts'
+import { version } from './version.ts'
+
+export interface RunDaemonOptions {
+  readonly home: string
+  readonly config: NodeConfig
+  readonly env: NodeJS.ProcessEnv
+  readonly host?: string | undefined
+  readonly port?: number | undefined
+  readonly logLevel?: string | undefined
+}
+
+/**
+ * Serves a home in the foreground until SIGTERM or SIGINT; then stops in good order: what runs is
+ * interrupted and taken up again at the next start. A second signal ends it at once.
+ */
+export async function runDaemon(options: RunDaemonOptions): Promise<void> {
+  const { home, config, env, host, port, logLevel } = options
+  const { daemonRecord } = homeAt(home)
+  const stop = stopSignal()
+  await using node = await openNode({ home, config, env, logLevel, serve: { host, port } })
+  const { url, logger, scriptedModel } = node
+  if (url === undefined) throw new Error('A daemon that does not serve')
+  const startedAt = new Date().toISOString()
+  await writeDaemonRecord(daemonRecord, { pid: process.pid, url, version, startedAt })
+  logger.info({ url, version, pid: process.pid }, 'daemon ready')
+  if (scriptedModel) {
+    logger.warn({}, 'no llm provider is configured: the offline scripted provider answers')
+  }
+  const name = await stop
+  logger.info({ signal: name }, 'daemon stops')
+  await removeDaemonRecord(daemonRecord, process.pid)
+}
+
+async function stopSignal(): Promise<string> {
+  const names = ['SIGTERM', 'SIGINT'] as const
+  return Promise.race(names.map((name) => once(process, name).then(() => name)))
+}
