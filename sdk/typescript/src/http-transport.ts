@@ -1,0 +1,157 @@
+import { AegisError, type Secret } from '@aegis/core'
+import type { ZodType } from 'zod'
+import { isNetworkFailure, readProblem } from './read-problem.ts'
+import { makeMessageParser, type StreamMessage } from './wire/index.ts'
+
+export type Fetch = typeof globalThis.fetch
+
+export interface Call {
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** Below `/api`, already encoded. */
+  readonly path: string
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  readonly body?: unknown
+  readonly signal?: AbortSignal
+}
+
+export interface StreamCall {
+  readonly path: string
+  readonly query: NonNullable<Call['query']>
+  /** Resumes behind this message. */
+  readonly lastEventId: string | undefined
+  readonly signal: AbortSignal
+}
+
+/** Requests to one node, with their failures as AegisErrors. */
+export interface HttpTransport {
+  readonly url: string
+  /** @throws AegisError what the node answered · `node.unreachable` · `node.bad-answer` · `node.slow` */
+  call<Answer>(call: Call, schema: ZodType<Answer>): Promise<Answer>
+  /** Resolves once the node has answered; the messages fail when the connection breaks. */
+  stream(call: StreamCall): Promise<AsyncIterable<StreamMessage>>
+}
+
+interface TransportOptions {
+  readonly url: string
+  readonly token: Secret
+  readonly fetch: Fetch
+  readonly timeoutMs: number
+}
+
+export function makeHttpTransport(options: TransportOptions): HttpTransport {
+  const base = baseUrl(options.url)
+
+  async function send(call: Call, headers: Record<string, string>, signal: AbortSignal) {
+    const response = await options.fetch(urlOf(base, call), {
+      method: call.method,
+      headers: {
+        authorization: `Bearer ${options.token.reveal()}`,
+        ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      redirect: 'error', // The token is for this node and no other.
+      signal,
+      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+    })
+    if (!response.ok) throw await readProblem(response)
+    return response
+  }
+
+  return {
+    url: base,
+
+    async call(call, schema) {
+      const deadline = AbortSignal.timeout(options.timeoutMs)
+      const signal = call.signal === undefined ? deadline : AbortSignal.any([call.signal, deadline])
+      let answer: unknown
+      try {
+        const response = await send(call, { accept: 'application/json' }, signal)
+        answer = response.status === 204 ? undefined : await response.json()
+      } catch (error) {
+        call.signal?.throwIfAborted()
+        if (deadline.aborted) throw slow(call, options.timeoutMs)
+        throw translate(error, call, base)
+      }
+      const parsed = schema.safeParse(answer)
+      if (!parsed.success) throw badAnswer(call, base, parsed.error)
+      return parsed.data
+    },
+
+    async stream({ path, query, lastEventId, signal }) {
+      const call: Call = { method: 'GET', path, query }
+      try {
+        const response = await send(
+          call,
+          {
+            accept: 'text/event-stream',
+            ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
+          },
+          signal,
+        )
+        return readMessages(response)
+      } catch (error) {
+        signal.throwIfAborted()
+        throw translate(error, call, base)
+      }
+    },
+  }
+}
+
+async function* readMessages(response: Response): AsyncGenerator<StreamMessage> {
+  if (response.body === null) return
+  const parse = makeMessageParser()
+  for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) yield* parse(chunk)
+}
+
+function baseUrl(text: string): string {
+  const url = URL.parse(text)
+  if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:')) {
+    return url.href.replace(/\/+$/, '')
+  }
+  throw new AegisError(
+    'invalid',
+    'node.url',
+    `"${text}" is not the address of a node. It looks like http://127.0.0.1:8000`,
+  )
+}
+
+function urlOf(base: string, { path, query }: Call): string {
+  const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined)
+  const search = new URLSearchParams(given.map(([key, value]) => [key, String(value)])).toString()
+  return `${base}/api${path}${search === '' ? '' : `?${search}`}`
+}
+
+function translate(error: unknown, call: Call, base: string): unknown {
+  if (error instanceof AegisError) return error
+  if (error instanceof SyntaxError) return badAnswer(call, base, error)
+  if (!isNetworkFailure(error)) return error
+  const reason = reasonOf(error)
+  return new AegisError(
+    'unavailable',
+    'node.unreachable',
+    `No node answers at ${base}${reason === undefined ? '' : ` (${reason})`}. Start one with aegis daemon start, or check the address.`,
+    { cause: error, details: { url: base } },
+  )
+}
+
+/** The operating system's word, such as ECONNREFUSED. */
+function reasonOf(error: TypeError): string | undefined {
+  const { cause } = error
+  if (!(cause instanceof Error) || !('code' in cause)) return undefined
+  return typeof cause.code === 'string' ? cause.code : undefined
+}
+
+const badAnswer = (call: Call, base: string, cause: unknown): AegisError =>
+  new AegisError(
+    'unavailable',
+    'node.bad-answer',
+    `${base} answered ${call.method} /api${call.path} with something this client does not understand. Check that an AEGIS node of the same version listens there.`,
+    { cause },
+  )
+
+const slow = (call: Call, timeoutMs: number): AegisError =>
+  new AegisError(
+    'timeout',
+    'node.slow',
+    `The node did not answer ${call.method} /api${call.path} within ${timeoutMs / 1000} s. Look at its log: aegis daemon status`,
+  )

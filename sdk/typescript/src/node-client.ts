@@ -1,0 +1,14 @@
+import type { NodeControl } from '@aegis/core'
+import type { HttpTransport } from './http-transport.ts'
+import { hostFindings, nodeStatus, nodeStatusFromWire } from './wire/index.ts'
+
+export function makeNodeClient(transport: HttpTransport): NodeControl {
+  return {
+    async status() {
+      return nodeStatusFromWire(await transport.call({ method: 'GET', path: '/node' }, nodeStatus))
+    },
+    doctor(signal) {
+      return transport.call({ method: 'GET', path: '/node/doctor', signal }, hostFindings)
+    },
+  }
+}

@@ -1,0 +1,99 @@
+import { agentId, type ExecutionEvent, sandboxId } from '@aegis/core'
+import { z } from 'zod'
+import { failure, id, instant, isolation, limitCause } from './scalars.ts'
+
+const at = { at: instant }
+const iteration = { ...at, iteration: z.int().min(1) }
+const sandbox = { sandboxId: z.string().transform(sandboxId) }
+const usage = z.object({
+  cpuUserMs: z.number(),
+  cpuSystemMs: z.number(),
+  maxRssBytes: z.number(),
+})
+
+const llmCall = z.object({
+  provider: z.string(),
+  model: z.string(),
+  alias: z.string(),
+  prompt: z.string(),
+  response: z.string(),
+  error: z.string().optional(),
+  promptTokens: z.number(),
+  completionTokens: z.number(),
+  cost: z.number(),
+  durationMs: z.number(),
+  attempts: z.number(),
+})
+
+/** The core's event of an execution, as the `event` of a stream carries it: whole and unchanged. */
+export const executionEvent = z.discriminatedUnion('type', [
+  z.object({
+    ...at,
+    type: z.literal('execution.queued'),
+    agentId: id.transform(agentId),
+    agentName: z.string(),
+    agentRevision: z.int().min(1),
+    input: z.unknown(),
+    priority: z.int(),
+    isolation,
+    cpuMillicores: z.number(),
+    memoryBytes: z.number(),
+  }),
+  z.object({ ...at, type: z.literal('execution.started') }),
+  z.object({ ...at, type: z.literal('execution.interrupted') }),
+  z.object({ ...iteration, type: z.literal('execution.iteration-started'), action: z.string() }),
+  z.object({
+    ...iteration,
+    ...sandbox,
+    type: z.literal('execution.sandbox-booted'),
+    isolation,
+    bootMs: z.number(),
+  }),
+  z.object({
+    ...iteration,
+    type: z.literal('execution.console'),
+    stream: z.enum(['stdout', 'stderr']),
+    text: z.string(),
+  }),
+  z.object({ ...iteration, type: z.literal('execution.llm-called'), call: llmCall }),
+  z.object({
+    ...iteration,
+    type: z.literal('execution.denied'),
+    action: z.enum(['dns.resolve', 'network.connect', 'llm.generate']),
+    subject: z.string(),
+    reason: z.string(),
+  }),
+  z.object({
+    ...iteration,
+    ...sandbox,
+    type: z.literal('execution.sandbox-terminated'),
+    cause: limitCause.optional(),
+  }),
+  z.object({
+    ...iteration,
+    type: z.literal('execution.iteration-completed'),
+    output: z.string(),
+    usage,
+  }),
+  z.object({
+    ...iteration,
+    type: z.literal('execution.iteration-failed'),
+    output: z.string(),
+    failure,
+    usage: usage.optional(),
+  }),
+  z.object({
+    ...at,
+    type: z.literal('execution.cancel-requested'),
+    reason: z.string().optional(),
+  }),
+  z.object({
+    ...at,
+    type: z.literal('execution.completed'),
+    output: z.string(),
+    iterations: z.int().min(0),
+  }),
+  z.object({ ...at, type: z.literal('execution.failed'), failure, iterations: z.int().min(0) }),
+  z.object({ ...at, type: z.literal('execution.cancelled'), reason: z.string().optional() }),
+  z.object({ ...at, type: z.literal('execution.timed-out'), failure, iterations: z.int().min(0) }),
+]) satisfies z.ZodType<ExecutionEvent>

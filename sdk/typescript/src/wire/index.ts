@@ -1,0 +1,7 @@
+export * from './agent-wire.ts'
+export * from './event-stream.ts'
+export * from './event-wire.ts'
+export * from './execution-wire.ts'
+export * from './node-wire.ts'
+export * from './problem.ts'
+export { executionStatus, id, isolation, success } from './scalars.ts'

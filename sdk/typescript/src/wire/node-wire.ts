@@ -1,0 +1,77 @@
+import type { HostFinding, NodeStatus } from '@aegis/core'
+import { z } from 'zod'
+
+/** `GET /health`; the reference's two fields and whether the node takes work. */
+export const health = z.object({
+  status: z.enum(['healthy', 'starting']),
+  uptime_seconds: z.int().min(0),
+  ready: z.boolean(),
+})
+
+const count = z.int().min(0)
+
+/** `GET /api/node` */
+export const nodeStatus = z.object({
+  name: z.string(),
+  version: z.string(),
+  pid: z.int(),
+  uptime_seconds: z.number().min(0),
+  executions: z.object({
+    pending: count,
+    queued: count,
+    running: count,
+    completed: count,
+    failed: count,
+    cancelled: count,
+    timed_out: count,
+  }),
+  capacity: z.object({
+    cpu_millicores: z.number(),
+    memory_bytes: z.number(),
+    free_cpu_millicores: z.number(),
+    free_memory_bytes: z.number(),
+  }),
+  scripted_model: z.boolean(),
+})
+
+/** `GET /api/node/doctor` */
+export const hostFindings: z.ZodType<HostFinding[], HostFinding[]> = z.array(
+  z.object({
+    name: z.string(),
+    state: z.enum(['ok', 'warning', 'missing']),
+    detail: z.string(),
+    remedy: z.string().exactOptional(),
+  }),
+)
+
+export type NodeStatusWire = z.infer<typeof nodeStatus>
+
+export const nodeStatusToWire = (status: NodeStatus): NodeStatusWire => ({
+  name: status.name,
+  version: status.version,
+  pid: status.pid,
+  uptime_seconds: status.uptimeSeconds,
+  executions: status.executions,
+  capacity: {
+    cpu_millicores: status.capacity.cpuMillicores,
+    memory_bytes: status.capacity.memoryBytes,
+    free_cpu_millicores: status.capacity.freeCpuMillicores,
+    free_memory_bytes: status.capacity.freeMemoryBytes,
+  },
+  scripted_model: status.scriptedModel,
+})
+
+export const nodeStatusFromWire = (wire: NodeStatusWire): NodeStatus => ({
+  name: wire.name,
+  version: wire.version,
+  pid: wire.pid,
+  uptimeSeconds: wire.uptime_seconds,
+  executions: wire.executions,
+  capacity: {
+    cpuMillicores: wire.capacity.cpu_millicores,
+    memoryBytes: wire.capacity.memory_bytes,
+    freeCpuMillicores: wire.capacity.free_cpu_millicores,
+    freeMemoryBytes: wire.capacity.free_memory_bytes,
+  },
+  scriptedModel: wire.scripted_model,
+})
