@@ -1,0 +1,6 @@
+export {
+  type Gateway,
+  type GatewayModel,
+  type GatewayOptions,
+  openGateway,
+} from './open-gateway.ts'
