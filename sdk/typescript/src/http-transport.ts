@@ -116,9 +116,11 @@ function baseUrl(text: string): string {
 }
 
 function urlOf(base: string, { path, query }: Call): string {
-  const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined)
-  const search = new URLSearchParams(given.map(([key, value]) => [key, String(value)])).toString()
-  return `${base}/api${path}${search === '' ? '' : `?${search}`}`
+  const search = new URLSearchParams()
+  for (const [key, value] of Object.entries(query ?? {})) {
+    if (value !== undefined) search.set(key, String(value))
+  }
+  return `${base}/api${path}${search.size === 0 ? '' : `?${search}`}`
 }
 
 function translate(error: unknown, call: Call, base: string): unknown {

@@ -1,0 +1,1 @@
+export { type ApiToken, openApiToken, readApiToken } from './api-token.ts'
