@@ -2,7 +2,7 @@ import type { ProjectedAgent } from '@aegis/core'
 import type { AgentRow } from './store-tables.ts'
 import { parseObject } from './stored-event.ts'
 
-export const toAgentRow = (agent: ProjectedAgent): AgentRow => ({
+export const toAgentRow = (agent: ProjectedAgent): Omit<AgentRow, 'execution_count'> => ({
   id: agent.id,
   name: agent.name,
   version: agent.version,

@@ -4,8 +4,9 @@ import type { ExecutionStatus } from '@aegis/core'
 const pausedAgents = `(select id from agents where status = 'paused')`
 
 /**
- * The head of the queue, read from the index `executions_waiting` alone: the cost depends on how
- * many rows the caller takes, not on how many wait. Only those of paused agents are stepped over.
+ * The head of the queue, in the order of the index `executions_waiting`: the cost depends on how
+ * many rows the caller takes, not on how many wait. Those of paused agents are stepped over inside
+ * the index.
  */
 export const waitingSql = `
   select id, agent_id as agentId, cpu_millicores as cpuMillicores, memory_bytes as memoryBytes, priority

@@ -49,7 +49,8 @@ const initial = [
     labels text not null,
     revision integer not null,
     created_at text not null,
-    updated_at text not null
+    updated_at text not null,
+    execution_count integer not null
   ) strict, without rowid`,
   `create index agents_by_name on agents (name)`,
   `create index agents_paused on agents (id) where status = 'paused'`,

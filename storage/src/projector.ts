@@ -47,7 +47,16 @@ export function makeProjector(database: DatabaseSync, path: string): Projector {
       if (!isExecutionEvent(event)) throw new Error(`${event.type} is no event of an execution`)
       row = projectExecution(row, { ...place, event })
     }
-    if (row !== undefined && row !== before) executions.save.run({ ...toExecutionRow(row) })
+    if (row === undefined || row === before) return
+    executions.save.run({ ...toExecutionRow(row) })
+    if (before === undefined) agents.count.run(1, row.agentId)
+  }
+
+  const removeExecution = (id: string): void => {
+    const row = executions.find.get(id)
+    if (row === undefined) return
+    executions.remove.run(id)
+    agents.count.run(-1, row.agent_id)
   }
 
   return {
@@ -58,12 +67,10 @@ export function makeProjector(database: DatabaseSync, path: string): Projector {
     },
     remove(stream) {
       const { kind, id } = subjectOf(stream)
-      if (kind === 'execution') {
-        executions.remove.run(id)
-        return
-      }
-      agents.remove.run(id)
-      agents.removeRevisions.run(id)
+      if (kind === 'agent') {
+        agents.remove.run(id)
+        agents.removeRevisions.run(id)
+      } else removeExecution(id)
     },
   }
 }
@@ -76,13 +83,21 @@ const subjectOf = (stream: StreamId): { kind: 'agent' | 'execution'; id: string 
 const prepareAgents = (database: DatabaseSync) => ({
   find: prepared<AgentRow>(database, 'select * from agents where id = ?'),
   save: database.prepare(
-    `insert or replace into agents
-     (id, name, version, description, status, labels, revision, created_at, updated_at)
-     values ($id, $name, $version, $description, $status, $labels, $revision, $created_at, $updated_at)`,
+    `insert into agents
+     (id, name, version, description, status, labels, revision, created_at, updated_at, execution_count)
+     values
+     ($id, $name, $version, $description, $status, $labels, $revision, $created_at, $updated_at,
+      (select count(*) from executions where agent_id = $id))
+     on conflict (id) do update set
+      name = excluded.name, version = excluded.version, description = excluded.description,
+      status = excluded.status, labels = excluded.labels, revision = excluded.revision,
+      created_at = excluded.created_at, updated_at = excluded.updated_at`,
   ),
+  // Counting all of them at each look-up would cost more with each execution that is kept.
+  count: database.prepare('update agents set execution_count = execution_count + ? where id = ?'),
   remove: database.prepare('delete from agents where id = ?'),
   addRevision: database.prepare(
-    'insert into agent_revisions (agent_id, revision, position) values (?, ?, ?)',
+    'insert or replace into agent_revisions (agent_id, revision, position) values (?, ?, ?)',
   ),
   removeRevisions: database.prepare('delete from agent_revisions where agent_id = ?'),
 })

@@ -1,53 +1,59 @@
-import type { AgentManifest, AgentQueries, AgentSummary } from '@aegis/core'
+import type { DatabaseSync } from 'node:sqlite'
+import { type AgentManifest, type AgentQueries, type AgentSummary, agentId } from '@aegis/core'
 import type { Kysely } from 'kysely'
 import { fromAgentRow } from './agent-row.ts'
-import { awaiting } from './sqlite-error.ts'
+import { preparedQuery } from './prepared.ts'
+import { translating } from './sqlite-error.ts'
 import type { AgentRow, StoreTables } from './store-tables.ts'
 import { parseObject } from './stored-event.ts'
 
-/** `path` is for messages. */
-export function makeSqliteAgentQueries(tables: Kysely<StoreTables>, path: string): AgentQueries {
-  const agents = tables
-    .selectFrom('agents')
-    .selectAll()
-    .select(({ selectFrom, fn }) =>
-      selectFrom('executions')
-        .select(fn.countAll<number>().as('count'))
-        .whereRef('executions.agent_id', '=', 'agents.id')
-        .as('execution_count'),
-    )
+export interface SqliteAgentQueriesDeps {
+  readonly database: DatabaseSync
+  readonly tables: Kysely<StoreTables>
+  /** For messages. */
+  readonly path: string
+}
 
-  const summary = (row: AgentRow & { readonly execution_count: number | null }): AgentSummary => ({
+export function makeSqliteAgentQueries({
+  database,
+  tables,
+  path,
+}: SqliteAgentQueriesDeps): AgentQueries {
+  const agents = tables.selectFrom('agents').selectAll()
+  const all = preparedQuery(database, agents.orderBy('name'))
+  const byId = preparedQuery(database, agents.where('id', '=', agentId('')))
+  const byName = preparedQuery(database, agents.where('name', '=', ''))
+  const revision = preparedQuery(
+    database,
+    tables
+      .selectFrom('agent_revisions')
+      .innerJoin('events', 'events.position', 'agent_revisions.position')
+      .select('events.body')
+      .where('agent_revisions.agent_id', '=', agentId(''))
+      .where('agent_revisions.revision', '=', 0),
+  )
+
+  const summary = (row: AgentRow): AgentSummary => ({
     ...fromAgentRow(row, path),
-    executionCount: row.execution_count ?? 0,
+    executionCount: row.execution_count,
   })
 
   return {
     async list() {
-      const rows = await awaiting(path, agents.orderBy('name').execute())
-      return rows.map(summary)
+      return translating(path, () => all.all().map(summary))
     },
     async byId(id) {
-      const row = await awaiting(path, agents.where('id', '=', id).executeTakeFirst())
+      const row = translating(path, () => byId.get(id))
       return row && summary(row)
     },
     async byName(name) {
-      const row = await awaiting(path, agents.where('name', '=', name).executeTakeFirst())
+      const row = translating(path, () => byName.get(name))
       return row && summary(row)
     },
-    async manifest(id, revision) {
-      const row = await awaiting(
-        path,
-        tables
-          .selectFrom('agent_revisions')
-          .innerJoin('events', 'events.position', 'agent_revisions.position')
-          .select('events.body')
-          .where('agent_revisions.agent_id', '=', id)
-          .where('agent_revisions.revision', '=', revision)
-          .executeTakeFirst(),
-      )
+    async manifest(id, number) {
+      const row = translating(path, () => revision.get(id, number))
       if (row === undefined) return undefined
-      const event = parseObject(row.body, path, `revision ${revision} of agent ${id}`)
+      const event = parseObject(row.body, path, `revision ${number} of agent ${id}`)
       return (event as { readonly manifest: AgentManifest }).manifest
     },
   }

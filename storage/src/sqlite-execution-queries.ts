@@ -1,10 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type {
-  ExecutionId,
-  ExecutionQueries,
-  ExecutionStatus,
-  ExecutionSummary,
-  QueuedExecution,
+import {
+  type ExecutionId,
+  type ExecutionQueries,
+  type ExecutionStatus,
+  type ExecutionSummary,
+  executionId,
+  type QueuedExecution,
 } from '@aegis/core'
 import { type Kysely, sql } from 'kysely'
 import { fromExecutionRow } from './execution-row.ts'
@@ -16,7 +17,7 @@ import {
   statusFilterSql,
   waitingSql,
 } from './execution-sql.ts'
-import { prepared } from './prepared.ts'
+import { prepared, preparedQuery } from './prepared.ts'
 import { awaiting, translating } from './sqlite-error.ts'
 import type { ExecutionRow, StoreTables } from './store-tables.ts'
 
@@ -27,7 +28,6 @@ export interface SqliteExecutionQueriesDeps {
   readonly path: string
 }
 
-/** Lists go through kysely, the scheduler's questions through prepared statements. */
 export function makeSqliteExecutionQueries({
   database,
   tables,
@@ -38,6 +38,7 @@ export function makeSqliteExecutionQueries({
     .selectFrom('executions')
     .selectAll()
     .select(sql<ExecutionStatus>`${sql.raw(shownStatusSql)}`.as('shown_status'))
+  const byId = preparedQuery(database, rows.where('id', '=', executionId('')))
 
   return {
     async list({ agentId, status, limit }) {
@@ -49,7 +50,7 @@ export function makeSqliteExecutionQueries({
       return found.map((row) => toSummary(row, path))
     },
     async byId(id) {
-      const row = await awaiting(path, rows.where('id', '=', id).executeTakeFirst())
+      const row = translating(path, () => byId.get(id))
       return row && toSummary(row, path)
     },
     async nextQueued(limit, except) {

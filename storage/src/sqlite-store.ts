@@ -35,7 +35,7 @@ export async function openSqliteStore({ path, logger }: SqliteStoreOptions): Pro
       const events = makeSqliteEventStore({ database, path, logger })
       return {
         events,
-        agents: makeSqliteAgentQueries(tables, path),
+        agents: makeSqliteAgentQueries({ database, tables, path }),
         executions: makeSqliteExecutionQueries({ database, tables, path }),
         async [Symbol.asyncDispose]() {
           if (!database.isOpen) return

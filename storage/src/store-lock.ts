@@ -16,7 +16,8 @@ export function openStoreLock(directory: string): Disposable {
     createPrivateFile(path)
     const database = new DatabaseSync(path)
     try {
-      database.exec('begin exclusive')
+      // Nothing is ever written, so that a journal would only be litter.
+      database.exec('pragma journal_mode = off; begin exclusive')
     } catch (error) {
       database.close()
       throw error

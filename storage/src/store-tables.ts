@@ -38,6 +38,8 @@ export interface AgentRow {
   readonly revision: number
   readonly created_at: string
   readonly updated_at: string
+  /** Of the executions that are stored; kept by the projector. */
+  readonly execution_count: number
 }
 
 export interface AgentRevisionRow {

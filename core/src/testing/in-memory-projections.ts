@@ -1,3 +1,4 @@
+import type { AgentEvent } from '../agent/agent-event.ts'
 import type { AgentManifest } from '../agent/agent-manifest.ts'
 import {
   isAgentEvent,
@@ -6,7 +7,7 @@ import {
   projectAgent,
 } from '../agent/agent-projection.ts'
 import type { AgentQueries, AgentSummary } from '../agent/agent-queries.ts'
-import type { ExecutionStatus } from '../execution/execution-event.ts'
+import type { ExecutionEvent, ExecutionStatus } from '../execution/execution-event.ts'
 import {
   isExecutionEvent,
   type ProjectedExecution,
@@ -16,7 +17,7 @@ import type { ExecutionQueries, ExecutionSummary } from '../execution/execution-
 import type { RecordedEvent, StreamId } from '../kernel/event-store.ts'
 
 export interface InMemoryProjections {
-  /** Folds the events of one stream in. */
+  /** Folds events in. @throws Error, with nothing folded, for one that its stream cannot hold. */
   apply(recorded: readonly RecordedEvent[]): void
   remove(stream: StreamId): void
   readonly agents: AgentQueries
@@ -44,30 +45,40 @@ export function makeInMemoryProjections(): InMemoryProjections {
     return { ...summary, status: statusOf(row) }
   }
 
+  const applyToAgent = (id: string, recorded: RecordedEvent<AgentEvent>): void => {
+    const { event } = recorded
+    const row = projectAgent(agents.get(id), recorded)
+    if (row === undefined) agents.delete(id)
+    else agents.set(id, row)
+    if (isRevision(event)) manifests.set(`${id}@${event.revision}`, event.manifest)
+  }
+
+  const applyToExecution = (id: string, recorded: RecordedEvent<ExecutionEvent>): void => {
+    const row = projectExecution(executions.get(id), recorded)
+    if (row !== undefined) executions.set(id, row)
+  }
+
   return {
     apply(recorded) {
-      for (const { stream, position, version, event } of recorded) {
-        if (isAgentEvent(event)) {
-          const id = stream.slice('agent-'.length)
-          const row = projectAgent(agents.get(id), { stream, position, version, event })
-          if (row === undefined) agents.delete(id)
-          else agents.set(id, row)
-          if (isRevision(event)) manifests.set(`${id}@${event.revision}`, event.manifest)
-        } else if (isExecutionEvent(event)) {
-          const id = stream.slice('execution-'.length)
-          const row = projectExecution(executions.get(id), { stream, position, version, event })
-          if (row !== undefined) executions.set(id, row)
+      const work = recorded.map(({ event, ...place }) => {
+        const { kind, id } = subjectOf(place.stream)
+        if (kind === 'agent' && isAgentEvent(event)) {
+          return () => applyToAgent(id, { ...place, event })
         }
-      }
+        if (kind === 'execution' && isExecutionEvent(event)) {
+          return () => applyToExecution(id, { ...place, event })
+        }
+        throw new Error(`${event.type} is no event of an ${kind}`)
+      })
+      for (const each of work) each()
     },
     remove(stream) {
-      if (stream.startsWith('execution-')) {
-        executions.delete(stream.slice('execution-'.length))
-        return
+      const { kind, id } = subjectOf(stream)
+      if (kind === 'execution') executions.delete(id)
+      else {
+        agents.delete(id)
+        for (const key of manifests.keys()) if (key.startsWith(`${id}@`)) manifests.delete(key)
       }
-      const id = stream.slice('agent-'.length)
-      agents.delete(id)
-      for (const key of manifests.keys()) if (key.startsWith(`${id}@`)) manifests.delete(key)
     },
     agents: {
       async list() {
@@ -133,6 +144,11 @@ export function makeInMemoryProjections(): InMemoryProjections {
     },
   }
 }
+
+const subjectOf = (stream: StreamId): { kind: 'agent' | 'execution'; id: string } =>
+  stream.startsWith('agent-')
+    ? { kind: 'agent', id: stream.slice('agent-'.length) }
+    : { kind: 'execution', id: stream.slice('execution-'.length) }
 
 /** By code points, as a database compares. */
 const byName = (a: ProjectedAgent, b: ProjectedAgent) =>

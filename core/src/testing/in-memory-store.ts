@@ -75,6 +75,7 @@ export function makeInMemoryStore(options: InMemoryStoreOptions = {}): InMemoryS
       return { [Symbol.dispose]: () => void listeners.delete(entry) }
     },
     async remove(stream) {
+      await Promise.resolve()
       if (!streams.delete(stream)) return
       removed.add(stream)
       projections.remove(stream)

@@ -1,3 +1,4 @@
+export { aManifest } from './a-manifest.ts'
 export {
   type InMemoryStore,
   type InMemoryStoreOptions,
