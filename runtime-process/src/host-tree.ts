@@ -9,10 +9,8 @@ export interface HostTree {
   readonly readOnly: readonly string[]
   /** Our own minimal /etc files by name, as paths on the host. */
   readonly etcDirectory: string
-  /** Files and directories of /proc that tell about the host and exist here. */
+  /** Files of /proc that tell about the host and exist here. */
   readonly maskedFiles: readonly string[]
-  readonly maskedDirectories: readonly string[]
-  readonly emptyDirectory: string
 }
 
 /** Names of the synthesised files in /etc. */
@@ -21,11 +19,7 @@ export const etcNames = ['group', 'hosts', 'nsswitch.conf', 'passwd', 'resolv.co
 /** Looks at the host once and writes the synthesised files below `stateDirectory`. */
 export async function readHostTree(stateDirectory: string): Promise<HostTree> {
   const etcDirectory = join(stateDirectory, 'etc')
-  const emptyDirectory = join(stateDirectory, 'empty')
-  await Promise.all([
-    mkdir(etcDirectory, { recursive: true, mode: 0o755 }),
-    mkdir(emptyDirectory, { recursive: true, mode: 0o755 }),
-  ])
+  await mkdir(etcDirectory, { recursive: true, mode: 0o755 })
   await Promise.all(etcNames.map((name) => writeFile(join(etcDirectory, name), etcFiles[name])))
   const system = await Promise.all(systemDirectories.map(describe))
   return {
@@ -36,8 +30,6 @@ export async function readHostTree(stateDirectory: string): Promise<HostTree> {
     ],
     etcDirectory,
     maskedFiles: await present(tellingFiles),
-    maskedDirectories: await present(tellingDirectories),
-    emptyDirectory,
   }
 }
 
@@ -52,20 +44,15 @@ const sharedEtc = [
   '/etc/pki/tls/certs',
 ]
 
-// World-readable and of use to nobody but an attacker; the rest of /proc is guarded by the kernel
-// (readable by the host's root only) or belongs to the sandbox's own namespaces.
+// World-readable and of use to nobody but an attacker. The rest of /proc belongs to the sandbox's
+// own namespaces or is guarded by the kernel, which takes the sandbox for an unprivileged stranger.
 const tellingFiles = [
   '/proc/cmdline',
   '/proc/interrupts',
-  '/proc/kallsyms',
-  '/proc/key-users',
   '/proc/keys',
   '/proc/latency_stats',
-  '/proc/modules',
   '/proc/sched_debug',
-  '/proc/timer_stats',
 ]
-const tellingDirectories = ['/proc/acpi', '/proc/asound', '/proc/pressure', '/proc/scsi']
 
 const etcFiles: Readonly<Record<(typeof etcNames)[number], string>> = {
   passwd:

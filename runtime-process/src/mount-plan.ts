@@ -48,7 +48,6 @@ export function planMounts(input: MountPlanInput): MountPlan {
     ...etcNames.flatMap((name) => ['--symlink', `/opt/aegis/etc/${name}`, `/etc/${name}`]),
     ...['--proc', '/proc', '--ro-bind', '/proc/sys', '/proc/sys'],
     ...tree.maskedFiles.flatMap((path) => ['--ro-bind', '/dev/null', path]),
-    ...maskDirectories(tree, from),
     ...['--dev', '/dev', '--perms', '1777', ...disk('/dev/shm')],
     ...['--perms', '1777', ...disk('/tmp')],
     ...(input.readOnlyWorkspace === undefined
@@ -84,12 +83,6 @@ const isolation = [
   // For the DNS answerer on port 53; the agent's commands lose it before they start.
   ...['--cap-drop', 'ALL', '--cap-add', 'CAP_NET_BIND_SERVICE'],
 ]
-
-function maskDirectories(tree: HostTree, from: (path: string) => string): readonly string[] {
-  if (tree.maskedDirectories.length === 0) return []
-  const empty = from(tree.emptyDirectory)
-  return tree.maskedDirectories.flatMap((path) => ['--ro-bind', empty, path])
-}
 
 /** Parents before children, so that a writable directory inside a readable one stays writable. */
 function hostPaths({ filesystem }: SandboxSpec): readonly { path: string; writable: boolean }[] {

@@ -1,0 +1,77 @@
+/** The programs the sandbox contract runs, as argv for one kind of sandbox. */
+export interface ContractCommands {
+  /** Ends with this code. */
+  exit(code: number): Argv
+  /** Copies stdin to stdout until stdin ends. */
+  cat(): Argv
+  /** Prints its arguments, each followed by a newline. */
+  print(...words: readonly string[]): Argv
+  /** Prints `out` on stdout and `err` on stderr, without newlines. */
+  printBoth(out: string, err: string): Argv
+  /** Prints all environment variables as `NAME=value` lines. */
+  environment(): Argv
+  workingDirectory(): Argv
+  /** Prints this many zero bytes. */
+  zeros(bytes: number): Argv
+  /** Prints `ready` and a newline, then runs until it is killed. */
+  runForever(): Argv
+  /** Prints `ready`, then exits with 5 when it gets SIGTERM. */
+  exitFiveOnTerm(): Argv
+  /** Ends at once, without reading its stdin. */
+  ignoreStdin(): Argv
+  /** Sends all of stdin to the agent API, half-closes, and prints the answer. */
+  callAgentApi(): Argv
+  readonly limits?: LimitCommands
+  /** Prints `tty` when stdin and stdout are terminals, then the size as `rows columns`. */
+  terminal?(): Argv
+  /** Looks a name up in DNS; the exit code does not matter. */
+  lookUp?(name: string): Argv
+}
+
+/** Programs that break a limit. */
+export interface LimitCommands {
+  allocate(bytes: number): Argv
+  /** Starts so many processes at once and fails when it cannot. */
+  startProcesses(count: number): Argv
+  fill(path: string, bytes: number): Argv
+}
+
+type Argv = readonly [string, ...string[]]
+
+const sh = (script: string, ...args: readonly string[]): Argv => [
+  '/bin/sh',
+  '-c',
+  script,
+  'sh',
+  ...args,
+]
+const node = (script: string, ...args: readonly string[]): Argv => ['node', '-e', script, ...args]
+
+/** For sandboxes with a POSIX shell and Node. */
+export const posixCommands: ContractCommands = {
+  exit: (code) => sh(`exit ${code}`),
+  cat: () => ['cat'],
+  print: (...words) => ['printf', '%s\\n', ...words],
+  printBoth: (out, err) => sh('printf %s "$1"; printf %s "$2" >&2', out, err),
+  environment: () => ['env'],
+  workingDirectory: () => ['pwd'],
+  zeros: (bytes) => ['head', '-c', `${bytes}`, '/dev/zero'],
+  runForever: () => sh('echo ready; while :; do sleep 1000; done'),
+  exitFiveOnTerm: () => sh('trap "exit 5" TERM; echo ready; while :; do sleep 0.05; done'),
+  ignoreStdin: () => ['true'],
+  callAgentApi: () =>
+    node(
+      `const socket = require('node:net').connect({ port: 8000, host: '127.0.0.1', allowHalfOpen: true })
+      process.stdin.pipe(socket).pipe(process.stdout)`,
+    ),
+  terminal: () => sh('test -t 0 && test -t 1 && echo tty; stty size'),
+  lookUp: (name) => ['getent', 'hosts', name],
+  limits: {
+    allocate: (bytes) =>
+      node(
+        `const kept = []; for (let left = ${bytes}; left > 0; left -= 1 << 20) kept.push(Buffer.alloc(1 << 20, 1))`,
+      ),
+    startProcesses: (count) => sh(`for i in $(seq ${count}); do sleep 100 & done; exit 0`),
+    fill: (path, bytes) => sh('head -c "$2" /dev/zero > "$1/fill"', path, `${bytes}`),
+  },
+}
