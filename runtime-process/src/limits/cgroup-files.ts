@@ -8,7 +8,7 @@ const removeDeadlineMs = 10_000
 /** Writes one control file. The kernel's refusal keeps its errno and gains the file's name. */
 export async function writeControl(file: string, value: string | number): Promise<void> {
   // Without O_CREAT, so that a file this kernel lacks is ENOENT.
-  await writeFile(file, String(value), { flag: constants.O_WRONLY })
+  await writeFile(file, String(value), { flag: constants.O_WRONLY | constants.O_TRUNC })
 }
 
 /** Reads one number; undefined for `max` and for a file that is not there (any more). */

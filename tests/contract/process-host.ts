@@ -1,0 +1,102 @@
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { access, mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { SandboxRuntime } from '@aegis/core'
+import {
+  locateLauncher,
+  openProcessRuntime,
+  type ProcessRuntimeOptions,
+} from '@aegis/runtime-process'
+import { locateGuest } from '@aegis/sandbox'
+import { expect } from 'vitest'
+
+/** A process runtime with a state directory of its own, and a look at what it leaves behind. */
+export interface ProcessHost extends AsyncDisposable {
+  readonly runtime: SandboxRuntime
+  readonly options: ProcessRuntimeOptions
+  /** A directory like AEGIS_HOME, with `secret` in it. */
+  readonly home: string
+  /** Fails when a process, cgroup, mount or directory of a sandbox is still there. */
+  expectNothingLeft(): Promise<void>
+}
+
+const buildDirectory = fileURLToPath(new URL('../../node_modules/.cache/aegis', import.meta.url))
+
+/** Why the process runtime cannot be tested here; `AEGIS_REQUIRE=bwrap` makes that a failure. */
+export async function whyNoProcessHost(): Promise<string | undefined> {
+  const found = await access('/usr/bin/bwrap').then(
+    () => true,
+    () => false,
+  )
+  if (found) return undefined
+  const reason = 'bubblewrap is not installed: apt-get install bubblewrap'
+  if ((process.env.AEGIS_REQUIRE ?? '').split(',').includes('bwrap')) throw new Error(reason)
+  return reason
+}
+
+export async function openProcessHost(
+  overrides: Partial<ProcessRuntimeOptions> = {},
+): Promise<ProcessHost> {
+  const home = await realpath(await mkdtemp(join(tmpdir(), 'aegis-home-')))
+  const [guestPath, launcherPath] = await Promise.all([
+    locateGuest({ buildDirectory }),
+    locateLauncher({ buildDirectory }),
+  ])
+  const options: ProcessRuntimeOptions = {
+    stateDirectory: join(home, 'runtime-process'),
+    guestPath,
+    launcherPath,
+    nodePath: process.execPath,
+    protectedPaths: [home],
+    ...overrides,
+  }
+  const mountsBefore = await ownMounts()
+  const runtime = await openProcessRuntime(options)
+  return {
+    runtime,
+    options,
+    home,
+    async expectNothingLeft() {
+      expect(await groupsOf(options.stateDirectory)).toEqual([])
+      expect(await readdir(join(options.stateDirectory, 'workspaces')).catch(() => [])).toEqual([])
+      expect(await ownMounts()).toEqual(mountsBefore)
+      expect(await childrenOfThisProcess()).not.toContain('bwrap')
+    },
+    async [Symbol.asyncDispose]() {
+      await runtime[Symbol.asyncDispose]()
+      await rm(home, { recursive: true, force: true })
+    },
+  }
+}
+
+/**
+ * All cgroups below the one named after the state directory. A group can only be gone when no
+ * process is in it, and a sandbox's processes cannot leave theirs: no group, no process.
+ */
+export async function groupsOf(stateDirectory: string): Promise<readonly string[]> {
+  const tag = createHash('sha256').update(stateDirectory).digest('hex').slice(0, 12)
+  const { stdout } = await promisify(execFile)('find', [
+    ...['/sys/fs/cgroup', '-mindepth', '2', '-type', 'd'],
+    ...['-path', `*/${tag}/*`],
+  ])
+  return stdout.split('\n').filter((line) => line !== '')
+}
+
+async function ownMounts(): Promise<readonly string[]> {
+  const lines = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n')
+  return lines.filter((line) => line.includes('aegis'))
+}
+
+async function childrenOfThisProcess(): Promise<readonly string[]> {
+  const tasks = await readdir('/proc/self/task')
+  const lists = await Promise.all(
+    tasks.map((task) => readFile(`/proc/self/task/${task}/children`, 'utf8').catch(() => '')),
+  )
+  const pids = lists.flatMap((list) => list.split(' ')).filter((pid) => pid !== '')
+  const names = pids.map((pid) => readFile(`/proc/${pid}/comm`, 'utf8').catch(() => ''))
+  return (await Promise.all(names)).map((name) => name.trim())
+}

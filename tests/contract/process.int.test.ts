@@ -1,0 +1,53 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { openProcessRuntime, sandboxPath } from '@aegis/runtime-process'
+import { afterAll, describe, expect, it } from 'vitest'
+import { posixCommands } from './contract-commands.ts'
+import { groupsOf, openProcessHost, type ProcessHost, whyNoProcessHost } from './process-host.ts'
+import { describeSandboxContract } from './sandbox-contract.ts'
+
+const why = await whyNoProcessHost()
+let host: ProcessHost
+
+describe.skipIf(why)(`process runtime${why ? ` (${why})` : ''}`, () => {
+  describeSandboxContract('process', {
+    async open() {
+      host = await openProcessHost()
+      return host.runtime
+    },
+    commands: posixCommands,
+    path: sandboxPath,
+    expectNothingLeft: () => host.expectNothingLeft(),
+    async abandon() {
+      const owner = await openProcessHost()
+      await owner.runtime[Symbol.asyncDispose]()
+      const child = fork(new URL('./abandoning-owner.ts', import.meta.url), {
+        execArgv: ['--disable-warning=ExperimentalWarning'],
+      })
+      child.send(owner.options)
+      await once(child, 'message')
+      expect((await groupsOf(owner.options.stateDirectory)).length).toBeGreaterThan(0)
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+      const successor = await openProcessRuntime(owner.options)
+      expect((await successor.sweep(new AbortController().signal)).removed.length).toBeGreaterThan(
+        0,
+      )
+      await owner.expectNothingLeft()
+      return successor
+    },
+  })
+
+  it('says what this host offers', async () => {
+    const findings = await host.runtime.diagnose(new AbortController().signal)
+    expect(findings.map(({ name }) => name)).toEqual([
+      'bubblewrap',
+      'namespaces',
+      'cgroups',
+      'python3',
+      'sandbox users',
+    ])
+  })
+
+  afterAll(() => host?.[Symbol.asyncDispose]())
+})
