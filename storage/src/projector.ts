@@ -7,6 +7,7 @@ import {
   projectExecution,
   type RecordedEvent,
   type StreamId,
+  streamSubject,
 } from '@aegis/core'
 import { fromAgentRow, toAgentRow } from './agent-row.ts'
 import { fromExecutionRow, toExecutionRow } from './execution-row.ts'
@@ -61,12 +62,12 @@ export function makeProjector(database: DatabaseSync, path: string): Projector {
 
   return {
     apply(stream, recorded) {
-      const { kind, id } = subjectOf(stream)
+      const { kind, id } = streamSubject(stream)
       if (kind === 'agent') applyToAgent(id, recorded)
       else applyToExecution(id, recorded)
     },
     remove(stream) {
-      const { kind, id } = subjectOf(stream)
+      const { kind, id } = streamSubject(stream)
       if (kind === 'agent') {
         agents.remove.run(id)
         agents.removeRevisions.run(id)
@@ -74,11 +75,6 @@ export function makeProjector(database: DatabaseSync, path: string): Projector {
     },
   }
 }
-
-const subjectOf = (stream: StreamId): { kind: 'agent' | 'execution'; id: string } =>
-  stream.startsWith('agent-')
-    ? { kind: 'agent', id: stream.slice('agent-'.length) }
-    : { kind: 'execution', id: stream.slice('execution-'.length) }
 
 const prepareAgents = (database: DatabaseSync) => ({
   find: prepared<AgentRow>(database, 'select * from agents where id = ?'),

@@ -46,6 +46,14 @@ export interface EventStore {
   remove(stream: StreamId): Promise<void>
 }
 
+/** Which agent or execution a stream tells of. */
+export const streamSubject = (
+  stream: StreamId,
+): { readonly kind: 'agent' | 'execution'; readonly id: string } =>
+  stream.startsWith('agent-')
+    ? { kind: 'agent', id: stream.slice('agent-'.length) }
+    : { kind: 'execution', id: stream.slice('execution-'.length) }
+
 /** The `conflict` of an append: somebody else was first. */
 export const versionConflict = (stream: StreamId, expected: number, actual: number): AegisError =>
   new AegisError(

@@ -14,7 +14,7 @@ import {
   projectExecution,
 } from '../execution/execution-projection.ts'
 import type { ExecutionQueries, ExecutionSummary } from '../execution/execution-queries.ts'
-import type { RecordedEvent, StreamId } from '../kernel/event-store.ts'
+import { type RecordedEvent, type StreamId, streamSubject } from '../kernel/event-store.ts'
 
 export interface InMemoryProjections {
   /** Folds events in. @throws Error, with nothing folded, for one that its stream cannot hold. */
@@ -61,7 +61,7 @@ export function makeInMemoryProjections(): InMemoryProjections {
   return {
     apply(recorded) {
       const work = recorded.map(({ event, ...place }) => {
-        const { kind, id } = subjectOf(place.stream)
+        const { kind, id } = streamSubject(place.stream)
         if (kind === 'agent' && isAgentEvent(event)) {
           return () => applyToAgent(id, { ...place, event })
         }
@@ -73,7 +73,7 @@ export function makeInMemoryProjections(): InMemoryProjections {
       for (const each of work) each()
     },
     remove(stream) {
-      const { kind, id } = subjectOf(stream)
+      const { kind, id } = streamSubject(stream)
       if (kind === 'execution') executions.delete(id)
       else {
         agents.delete(id)
@@ -145,11 +145,6 @@ export function makeInMemoryProjections(): InMemoryProjections {
   }
 }
 
-const subjectOf = (stream: StreamId): { kind: 'agent' | 'execution'; id: string } =>
-  stream.startsWith('agent-')
-    ? { kind: 'agent', id: stream.slice('agent-'.length) }
-    : { kind: 'execution', id: stream.slice('execution-'.length) }
-
-/** By code points, as a database compares. */
+/** As a database compares: by character codes, not by a locale. */
 const byName = (a: ProjectedAgent, b: ProjectedAgent) =>
   a.name < b.name ? -1 : a.name > b.name ? 1 : 0
