@@ -88,12 +88,14 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
     logger,
     about,
   })
-  let ready = false
-  const api =
-    serve && undo.use(await serveApi({ home, config, node, logger, ...serve, ready: () => ready }))
   await node.start(new AbortController().signal)
   undo.defer(() => node.stop())
-  ready = true
+  let ready = true
+  const api =
+    serve && undo.use(await serveApi({ home, config, node, logger, ...serve, ready: () => ready }))
+  undo.defer(() => {
+    ready = false
+  })
 
   const resources = undo.move()
   return {

@@ -136,7 +136,11 @@ async function runIn(
   signal: AbortSignal,
 ): Promise<IterationOutcome> {
   let cause: LimitCause | undefined
+  // Ends the command too, so that whatever waits for it goes on.
+  const abandon = (): void => void sandbox[Symbol.asyncDispose]().catch(() => undefined)
+  signal.addEventListener('abort', abandon, { once: true })
   try {
+    signal.throwIfAborted()
     if (files.length > 0) await sandbox.writeFiles(files, signal)
     const process = await sandbox.exec(command, signal)
     const result = await converse(deps, plan, process, signal)
@@ -148,6 +152,7 @@ async function runIn(
       ? { kind: 'accepted', output, usage }
       : { kind: 'refused', output, failure: verdict.failure, usage }
   } finally {
+    signal.removeEventListener('abort', abandon)
     await sandbox[Symbol.asyncDispose]()
     const { iteration, note } = plan
     const at = deps.clock.now()

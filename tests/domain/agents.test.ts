@@ -1,0 +1,89 @@
+import { aManifest } from '@aegis/core/testing'
+import { describe, expect, it } from 'vitest'
+import { openScene } from './domain-scene.ts'
+
+describe('deploying', () => {
+  it('gives a name one id, at every deploy', async () => {
+    const { plane } = await openScene()
+    const first = await plane.agents.deploy(aManifest('echo'))
+    const again = await plane.agents.deploy(aManifest('echo'))
+    expect(first).toMatchObject({ revision: 1, changed: true })
+    expect(again).toEqual({ ...first, changed: false })
+  })
+
+  it('lets one of two deploys at the same moment win, and tells the other', async () => {
+    const { plane } = await openScene()
+    const results = await Promise.allSettled([
+      plane.agents.deploy(aManifest('echo')),
+      plane.agents.deploy(aManifest('echo', { version: '2.0.0' })),
+    ])
+    expect(results.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+  })
+
+  it('keeps the manifests of earlier revisions', async () => {
+    const { plane } = await openScene()
+    await plane.agents.deploy(aManifest('echo'))
+    await plane.agents.deploy(aManifest('echo', { version: '2.0.0' }), { replace: true })
+    expect((await plane.agents.manifest('echo', 1)).metadata.version).toBe('1.0.0')
+    expect((await plane.agents.manifest('echo')).metadata.version).toBe('2.0.0')
+    await expect(plane.agents.manifest('echo', 3)).rejects.toThrow('it has 1 to 2')
+  })
+
+  it.each([
+    ['a runtime that is not there', { runtime: { isolation: 'firecracker' } }, 'no firecracker'],
+    ['neither prompt nor command', { task: { prompt_template: undefined } }, 'prompt_template'],
+    ['a template that does not compile', { task: { prompt_template: '{{#if}' } }, 'template'],
+    ['a language without a bootstrap', { runtime: { language: 'cobol' } }, 'cobol'],
+    ['a host path that is not shared', { filesystem: { read: ['/etc'] } }, 'host_paths.read'],
+    [
+      'writing where reading is shared',
+      { filesystem: { write: ['/srv/data'] } },
+      'host_paths.write',
+    ],
+    [
+      'a context only the client can read',
+      { context: [{ type: 'file', path: 'a.txt' }] },
+      'spec.context[0]',
+    ],
+  ] as const)('refuses %s, with the reason', async (_case, changes, reason) => {
+    const { plane } = await openScene()
+    await expect(plane.agents.deploy(aManifest('echo', changes))).rejects.toThrow(reason)
+    expect(await plane.agents.list()).toEqual([])
+  })
+
+  it('accepts a host path that the operator shares', async () => {
+    const { plane } = await openScene()
+    const manifest = aManifest('echo', { filesystem: { read: ['/srv/data/set', '/workspace'] } })
+    await expect(plane.agents.deploy(manifest)).resolves.toMatchObject({ changed: true })
+  })
+})
+
+describe('a paused agent', () => {
+  it('takes no new tasks, and takes them again when resumed', async () => {
+    const { plane, finished } = await openScene()
+    await plane.agents.deploy(aManifest('echo'))
+    await plane.agents.pause('echo', 'budget')
+    await expect(plane.executions.execute('echo', 'x')).rejects.toThrow('agent resume')
+    await plane.agents.resume('echo')
+    const id = await plane.executions.execute('echo', 'x')
+    expect((await finished(id)).at(-1)?.type).toBe('execution.completed')
+  })
+})
+
+describe('an agent that is removed', () => {
+  it('is unknown by name and by id afterwards', async () => {
+    const { plane } = await openScene()
+    const { id } = await plane.agents.deploy(aManifest('echo'))
+    await plane.agents.remove('echo')
+    await expect(plane.agents.find('echo')).rejects.toThrow('agent deploy')
+    await expect(plane.agents.find(id)).rejects.toThrow('agent deploy')
+  })
+})
+
+describe('executing', () => {
+  it('refuses an agent that is larger than the node', async () => {
+    const { plane } = await openScene({ cpuMillicores: 100 })
+    await plane.agents.deploy(aManifest('echo'))
+    await expect(plane.executions.execute('echo', 'x')).rejects.toThrow('the node has 100')
+  })
+})

@@ -1,0 +1,167 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  type AgentGateway,
+  agentId,
+  type Bootstrap,
+  type ControlPlane,
+  type DomainNode,
+  type ExecutionEvent,
+  type ExecutionLimits,
+  executionId,
+  exitCodeValidator,
+  type Ids,
+  makeNode,
+  type NodeConfig,
+  outputValidator,
+  sandboxId,
+} from '@aegis/core'
+import { type InMemoryStore, makeInMemoryStore } from '@aegis/core/testing'
+import { type FakeCommand, type FakeRuntime, openFakeRuntime } from '../contract/fake-runtime.ts'
+
+interface SceneOptions {
+  /** What the agent's command does; it stands for the bootstrap script. */
+  readonly agent?: FakeCommand
+  readonly limits?: Partial<ExecutionLimits>
+  readonly cpuMillicores?: number
+  /** A store that outlives the node, to start another on it. */
+  readonly store?: InMemoryStore
+  readonly beforeBoot?: Parameters<typeof openFakeRuntime>[0]['beforeBoot']
+}
+
+export interface Scene {
+  readonly node: DomainNode
+  readonly plane: ControlPlane
+  readonly runtime: FakeRuntime
+  readonly store: InMemoryStore
+  /** All events of an execution, once it has ended. */
+  finished(id: string): Promise<readonly ExecutionEvent[]>
+}
+
+export const forever = new AbortController().signal
+
+const echoInput: FakeCommand = async ({ stdin, print }) => {
+  for await (const chunk of stdin) await print(chunk)
+  return 0
+}
+
+/** The whole domain, started, on a store in memory and sandboxes whose commands are functions. */
+export async function openScene(options: SceneOptions = {}): Promise<Scene> {
+  const store = options.store ?? makeInMemoryStore()
+  const runtime = openFakeRuntime({
+    commands: { agent: options.agent ?? echoInput },
+    ...(options.beforeBoot && { beforeBoot: options.beforeBoot }),
+  })
+  const node = makeNode({
+    ...store,
+    config,
+    gateway: closedGateway,
+    runtimes: new Map([['process', runtime]]),
+    bootstrap: () => bootstrap,
+    validators: [exitCodeValidator, outputValidator],
+    limitsOf: () => ({ ...limits, ...options.limits }),
+    capacity: {
+      cpuMillicores: options.cpuMillicores ?? 4000,
+      memoryBytes: 1e9,
+      maxConcurrent: 100,
+    },
+    debug: false,
+    clock,
+    ids: countingIds(store),
+    logger: silent,
+    about: { version: '0', pid: 1, scriptedModel: true },
+  })
+  await node.start(forever)
+  const plane = node.controlPlane
+  return {
+    node,
+    plane,
+    runtime,
+    store,
+    async finished(id) {
+      const events: ExecutionEvent[] = []
+      for await (const { event } of plane.executions.events(id, { follow: true }, forever)) {
+        events.push(event)
+      }
+      return events
+    },
+  }
+}
+
+const limits: ExecutionLimits = {
+  cpuMillicores: 500,
+  memoryBytes: 1e6,
+  diskBytes: 1e6,
+  pids: 10,
+  outputBytes: 1e6,
+  timeoutMs: 60_000,
+  iterationTimeoutMs: 60_000,
+}
+
+const bootstrap: Bootstrap = {
+  file: { path: '/opt/bootstrap', content: new Uint8Array() },
+  argv: ['agent'],
+}
+
+const closedGateway: AgentGateway = {
+  admit: () => ({ connect: (_target, stream) => stream.destroy(), [Symbol.dispose]() {} }),
+  async [Symbol.asyncDispose]() {},
+}
+
+const clock = {
+  now: () => new Date().toISOString(),
+  monotonicMs: () => performance.now(),
+  sleep: (ms: number, signal: AbortSignal) => delay(ms, undefined, { signal }),
+}
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** Ids in sequence, which goes on where an earlier node on the same store stopped. */
+const sequences = new WeakMap<InMemoryStore, { next: number }>()
+function countingIds(store: InMemoryStore): Ids {
+  const sequence = sequences.get(store) ?? { next: 1 }
+  sequences.set(store, sequence)
+  const uuid = () => `00000000-0000-4000-8000-${String(sequence.next++).padStart(12, '0')}`
+  return {
+    agent: (name) => agentId(`agent-${name}`),
+    execution: () => executionId(uuid()),
+    sandbox: () => sandboxId(uuid()),
+  }
+}
+
+const config: NodeConfig = {
+  apiVersion: '100monkeys.ai/v1',
+  kind: 'NodeConfig',
+  metadata: { name: 'test', labels: {} },
+  spec: {
+    node: { id: 'test', type: 'edge', tags: [] },
+    llm_providers: [],
+    llm_selection: {
+      strategy: 'prefer-local',
+      max_retries: 3,
+      retry_delay_ms: 1,
+      timeout_seconds: 1,
+    },
+    runtime: {
+      default_isolation: 'inherit',
+      enable_disk_quotas: true,
+      orchestrator_url: 'http://localhost:8000',
+      host_paths: { read: ['/srv/data'], write: [] },
+      cgroup_parent: 'aegis',
+      allow_weaker: [],
+      uid_range: { first: 1, count: 1 },
+      capacity: {},
+      output_limit: '16Mi',
+    },
+    network: {
+      bind_address: '127.0.0.1',
+      port: 8000,
+      grpc_port: 50051,
+      heartbeat_interval_seconds: 30,
+    },
+    observability: {
+      logging: { level: 'info', format: 'json' },
+      metrics: { enabled: true, port: 9090, path: '/metrics' },
+      tracing: { enabled: false },
+    },
+  },
+}
