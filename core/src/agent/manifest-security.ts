@@ -1,0 +1,92 @@
+import * as z from 'zod'
+import {
+  durationText,
+  hostPath,
+  knownKeys,
+  report,
+  rule,
+  sizeText,
+  wholeNumber,
+} from '../kernel/field.ts'
+import { maxTimeoutMs } from './manifest-runtime.ts'
+import { checkNetworkEntry } from './network-entry.ts'
+
+/** Least that a sandbox boots with. */
+export const minMemoryBytes = 16 * 2 ** 20
+export const minDiskBytes = 2 ** 20
+/** 64 Ti. */
+export const maxSizeBytes = 64 * 2 ** 40
+
+const networkEntries = () =>
+  z
+    .array(z.string().max(300).toLowerCase().superRefine(rule(checkNetworkEntry)))
+    .max(1000)
+    .default([])
+
+const networkSchema = knownKeys({
+  mode: z
+    .enum(['none', 'allow', 'deny'])
+    .optional()
+    .meta({ default: 'none' })
+    .describe(
+      '`none`; `allow`: only the allowlist; `deny`: everything public but the denylist, where the node permits that. `allow` when an allowlist is given',
+    ),
+  allowlist: networkEntries().describe(
+    '`host`, `host:port`, `*.suffix`, or an address range; ports 80 and 443 unless one is named',
+  ),
+  denylist: networkEntries().describe('Written as the allowlist'),
+})
+  .superRefine(({ mode, allowlist }, context) => {
+    if (mode === undefined || mode === 'allow' || allowlist.length === 0) return
+    report(
+      context,
+      {
+        message: `It has no effect with mode ${mode}.`,
+        remedy: 'Use mode: allow, or remove the allowlist.',
+      },
+      ['allowlist'],
+    )
+  })
+  .transform(({ mode, ...lists }) => ({
+    mode: mode ?? (lists.allowlist.length > 0 ? ('allow' as const) : ('none' as const)),
+    ...lists,
+  }))
+
+const filesystemSchema = knownKeys({
+  read: z
+    .array(hostPath())
+    .max(100)
+    .default([])
+    .describe('Host paths to read, where the node shares them'),
+  write: z
+    .array(hostPath())
+    .max(100)
+    .default([])
+    .describe('Host paths to write, where the node shares them'),
+  read_only: z.boolean().default(false).describe('/workspace is read-only for the agent'),
+})
+
+const resourcesSchema = knownKeys({
+  cpu: wholeNumber(10, 1_024_000).default(1000).describe('Thousandths of a core, 10 to 1024000'),
+  memory: sizeText(minMemoryBytes, maxSizeBytes)
+    .optional()
+    .meta({ default: '512Mi' })
+    .describe('16Mi or more; files in /workspace and /tmp count'),
+  disk: sizeText(minDiskBytes, maxSizeBytes)
+    .default('1Gi')
+    .describe('1Mi or more; for /workspace and /tmp, each'),
+  timeout: durationText(1000, maxTimeoutMs())
+    .optional()
+    .meta({ default: '300s' })
+    .describe('Wall-clock time of a whole execution, 1s to 168h'),
+  pids: wholeNumber(4, 100_000)
+    .default(256)
+    .describe('Processes and threads together, 4 to 100000'),
+})
+
+/** All of it is optional: what is not permitted is denied. */
+export const securitySchema = knownKeys({
+  network: networkSchema.prefault({}),
+  filesystem: filesystemSchema.prefault({}),
+  resources: resourcesSchema.prefault({}),
+})
