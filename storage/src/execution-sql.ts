@@ -19,7 +19,7 @@ export const runningSql = `select id from executions where status = 'running' or
 export const countsSql = 'select status, count(*) as count from executions group by status'
 
 export const pendingSql = `
-  select count(*) as count from executions
+  select count(*) as count from executions indexed by executions_waiting
   where status = 'queued' and agent_id in ${pausedAgents}`
 
 /** The status that users see: who waits for a paused agent is `pending`. */

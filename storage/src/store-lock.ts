@@ -17,7 +17,7 @@ export function openStoreLock(directory: string): Disposable {
     const database = new DatabaseSync(path)
     try {
       // Nothing is ever written, so that a journal would only be litter.
-      database.exec('pragma journal_mode = off; begin exclusive')
+      database.exec('pragma journal_mode = memory; begin exclusive')
     } catch (error) {
       database.close()
       throw error
