@@ -22,6 +22,8 @@ export interface Terminal {
   writeNote(text: string): void
   document(value: unknown): void
   item(value: unknown): void
+  /** A JSON line on stderr. */
+  noteItem(value: unknown): void
 }
 
 export interface TerminalOptions {
@@ -56,5 +58,6 @@ export function makeTerminal({ stdout, stderr, json, colour, env }: TerminalOpti
     writeNote: (text) => void stderr.write(text),
     document: (value) => void stdout.write(`${stringifySafely(value, 2)}\n`),
     item: (value) => void stdout.write(`${stringifySafely(value)}\n`),
+    noteItem: (value) => void stderr.write(`${stringifySafely(value)}\n`),
   }
 }

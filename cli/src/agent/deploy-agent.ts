@@ -1,0 +1,50 @@
+import { loadManifest } from '../input/load-manifest.ts'
+import type { CommandHandler } from '../program/command-context.ts'
+import { exitCodes } from '../program/exit-code.ts'
+import { sanitiseLine } from '../terminal/sanitise.ts'
+
+export const deployAgent: CommandHandler<{
+  readonly replace?: boolean
+  readonly validateOnly?: boolean
+}> = async (context, [path = ''], options) => {
+  const { terminal } = context
+  const manifest = await loadManifest(path, context)
+  const { name, version } = manifest.metadata
+  if (options.validateOnly) {
+    const { files, bytes } = contextSize(manifest.spec.context)
+    if (terminal.json) terminal.document({ valid: true, name, version, context_files: files })
+    else {
+      const extra = files === 0 ? '' : `, with ${files} context files (${bytes} bytes)`
+      terminal.line(
+        `${sanitiseLine(path)} is valid: agent ${name} ${sanitiseLine(version)}${extra}`,
+      )
+    }
+    return exitCodes.success
+  }
+
+  await using connection = await context.connect()
+  const { agents } = connection.controlPlane
+  const result = await agents.deploy(manifest, { replace: options.replace === true })
+  if (terminal.json) {
+    terminal.document({
+      agent_id: result.id,
+      name,
+      revision: result.revision,
+      changed: result.changed,
+    })
+    return exitCodes.success
+  }
+  const what = result.changed ? 'Deployed' : 'Nothing changed:'
+  terminal.line(`${what} agent ${terminal.style.bold(name)} revision ${result.revision}`)
+  terminal.line(`Id: ${result.id}`)
+  terminal.line(terminal.style.dim(`Run it: aegis task execute ${name} --input "..." --wait`))
+  return exitCodes.success
+}
+
+function contextSize(context: readonly { readonly type: string; readonly content?: string }[]): {
+  readonly files: number
+  readonly bytes: number
+} {
+  const bytes = context.reduce((sum, entry) => sum + Buffer.byteLength(entry.content ?? ''), 0)
+  return { files: context.length, bytes }
+}

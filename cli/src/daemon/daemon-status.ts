@@ -1,0 +1,55 @@
+import type { NodeStatus } from '@aegis/core'
+import { findDaemon } from '@aegis/daemon'
+import { scriptedModelNotice } from '../node/note-scripted-model.ts'
+import type { CommandHandler } from '../program/command-context.ts'
+import { exitCodes } from '../program/exit-code.ts'
+import { formatBytes, formatUptime } from '../terminal/format.ts'
+import { nodeJson } from '../terminal/json-shapes.ts'
+import { printFacts } from '../terminal/print-facts.ts'
+
+/** Succeeds whatever the state is: that is the answer. */
+export const daemonStatus: CommandHandler<object> = async (context) => {
+  const { terminal, settings } = context
+  const { home } = settings
+  const found = await findDaemon(home)
+  if (found.state === 'running') {
+    await using connection = await context.connect()
+    const status = await connection.controlPlane.node.status()
+    if (terminal.json) {
+      terminal.document({ state: 'running', url: found.url, home, ...nodeJson(status) })
+      return exitCodes.success
+    }
+    const uptime = formatUptime(status.uptimeSeconds)
+    terminal.line(`Daemon is ${terminal.style.good('running')} (pid ${status.pid}, up ${uptime})`)
+    printFacts(terminal, [['URL', found.url], ['Home', home], ...factsOf(status)])
+    if (status.scriptedModel) {
+      terminal.line(`${terminal.style.warning('note:')} ${scriptedModelNotice}`)
+    }
+  } else if (terminal.json) {
+    terminal.document({ ...found, home })
+  } else if (found.state === 'unhealthy') {
+    const { pid, url } = found
+    terminal.line(
+      `Daemon is ${terminal.style.bad('unhealthy')}: pid ${pid} does not answer at ${url}`,
+    )
+    terminal.line(terminal.style.dim('Stop it: aegis daemon stop --force'))
+  } else {
+    terminal.line(`Daemon is ${terminal.style.warning('not running')}`)
+    terminal.line(terminal.style.dim('Start it: aegis daemon start'))
+  }
+  return exitCodes.success
+}
+
+function factsOf(status: NodeStatus): readonly (readonly [string, string])[] {
+  const { capacity } = status
+  const executions = Object.entries(status.executions)
+    .filter(([, number]) => number > 0)
+    .map(([name, number]) => `${number} ${name.replace('_', ' ')}`)
+  const free = `${capacity.freeCpuMillicores} of ${capacity.cpuMillicores} millicores`
+  const memory = `${formatBytes(capacity.freeMemoryBytes)} of ${formatBytes(capacity.memoryBytes)}`
+  return [
+    ['Node', `${status.name}, version ${status.version}`],
+    ['Executions', executions.length === 0 ? 'none yet' : executions.join(', ')],
+    ['Free', `${free}, ${memory} memory`],
+  ]
+}

@@ -1,0 +1,55 @@
+import type { HostFinding } from '@aegis/core'
+import type { CommandHandler } from '../program/command-context.ts'
+import { exitCodes } from '../program/exit-code.ts'
+import { sanitise } from '../terminal/sanitise.ts'
+import type { Style } from '../terminal/style.ts'
+import { type Column, renderTable } from '../terminal/table.ts'
+
+/** Exits with 1 where no runtime can isolate an agent. */
+export const doctor: CommandHandler<object> = async (context) => {
+  const { terminal } = context
+  const { style, columns } = terminal
+  await using connection = await context.connect()
+  const findings = await connection.controlPlane.node.doctor(new AbortController().signal)
+  const canIsolate = findings.every((finding) => finding.state !== 'missing')
+  if (terminal.json) {
+    terminal.document({ can_isolate: canIsolate, findings })
+    return canIsolate ? exitCodes.success : exitCodes.general
+  }
+  terminal.line(renderTable(columnsOf(style), findings, { columns, title: style.dim }))
+  const remedies = findings.filter((finding) => finding.remedy !== undefined)
+  if (remedies.length > 0) terminal.line()
+  for (const { name, remedy = '' } of remedies) {
+    terminal.line(`${style.bold(sanitise(name))}: ${sanitise(remedy)}`)
+  }
+  terminal.line()
+  terminal.line(
+    canIsolate
+      ? style.good('This machine can isolate agents.')
+      : style.bad('This machine cannot isolate agents yet: mend what is missing.'),
+  )
+  return canIsolate ? exitCodes.success : exitCodes.general
+}
+
+function columnsOf(style: Style): readonly Column<HostFinding>[] {
+  return [
+    {
+      title: 'STATE',
+      value: (finding) => finding.state,
+      paint: (text, finding) => paintState(style, finding.state)(text),
+    },
+    { title: 'WHAT', value: (finding) => finding.name },
+    { title: 'FOUND', value: (finding) => finding.detail, flexible: true },
+  ]
+}
+
+function paintState(style: Style, state: HostFinding['state']): (text: string) => string {
+  switch (state) {
+    case 'ok':
+      return style.good
+    case 'warning':
+      return style.warning
+    case 'missing':
+      return style.bad
+  }
+}

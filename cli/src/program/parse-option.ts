@@ -1,0 +1,29 @@
+import { InvalidArgumentError } from 'commander'
+
+/** A whole number of at least one. @throws InvalidArgumentError */
+export function parseCount(text: string): number {
+  return wholeNumber(text, 1, 1_000_000)
+}
+
+/** What `task list` may show at once. @throws InvalidArgumentError */
+export function parseLimit(text: string): number {
+  return wholeNumber(text, 1, 1000)
+}
+
+/** A priority: higher runs first. @throws InvalidArgumentError */
+export function parsePriority(text: string): number {
+  return wholeNumber(text, -100, 100)
+}
+
+/** Whole seconds, with or without the `s`. @throws InvalidArgumentError */
+export function parseSeconds(text: string): number {
+  return wholeNumber(text.replace(/s$/, ''), 0, 86_400)
+}
+
+function wholeNumber(text: string, least: number, most: number): number {
+  const number = /^[+-]?\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+  if (!(number >= least && number <= most)) {
+    throw new InvalidArgumentError(`It is a whole number from ${least} to ${most}.`)
+  }
+  return number
+}

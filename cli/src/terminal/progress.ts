@@ -1,0 +1,32 @@
+import type { Terminal } from './terminal.ts'
+
+/** A line on stderr that says what is going on; nothing where nobody looks. */
+export interface Progress extends Disposable {
+  update(text: string): void
+}
+
+const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
+const frameMs = 100
+
+/** `text` must be safe to show. Dispose it before anything else is written to the terminal. */
+export function showProgress(terminal: Terminal, text: string): Progress {
+  if (!terminal.interactive || terminal.json)
+    return { update: () => {}, [Symbol.dispose]: () => {} }
+  let current = text
+  let frame = 0
+  const draw = () => {
+    terminal.writeNote(`\r\x1b[2K${terminal.noteStyle.accent(frames[frame] ?? '')} ${current}`)
+    frame = (frame + 1) % frames.length
+  }
+  draw()
+  const timer = setInterval(draw, frameMs)
+  return {
+    update(next) {
+      current = next
+    },
+    [Symbol.dispose]() {
+      clearInterval(timer)
+      terminal.writeNote('\r\x1b[2K')
+    },
+  }
+}
