@@ -1,3 +1,4 @@
+export { readApiToken } from '@aegis/security'
 export { type DaemonRecord, readDaemonRecord } from './daemon-record.ts'
 export { type DiscoveredConfig, discoverConfig } from './discover-config.ts'
 export { type DaemonState, findDaemon } from './find-daemon.ts'

@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { arch } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Api, openApi } from '@aegis/api'
 import {
@@ -120,8 +121,8 @@ async function openRuntime(
     allow_weaker: weaker,
   } = config.spec.runtime
   const [guestPath, launcherPath] = await Promise.all([
-    locateGuest({ buildDirectory: home.build, ...prebuilt('guest') }),
-    locateLauncher({ buildDirectory: home.build, ...prebuilt('launch') }),
+    locateGuest(nativeProgram('guest', home)),
+    locateLauncher(nativeProgram('launch', home)),
   ])
   return openProcessRuntime({
     stateDirectory: home.processRuntime,
@@ -137,11 +138,27 @@ async function openRuntime(
   })
 }
 
-/** Where a published package, or `npm run build` in a clone, keeps the compiled programs. */
-function prebuilt(name: 'guest' | 'launch'): { readonly prebuilt: string } {
-  // A bundle lies in dist/ itself, a source file of a clone two folders below the root.
-  const dist = import.meta.url.includes('/dist/') ? './' : '../../dist/'
-  return { prebuilt: fileURLToPath(new URL(`${dist}${name}-${arch()}`, import.meta.url)) }
+/**
+ * A published package brings the compiled programs beside its bundle; a clone compiles them into
+ * its own build folder, named by their sources; whoever may not write there uses the home.
+ */
+function nativeProgram(
+  name: 'guest' | 'launch',
+  home: Home,
+): { readonly buildDirectory: string; readonly prebuilt?: string } {
+  const prebuilt = fileURLToPath(new URL(`./${name}-${arch()}`, import.meta.url))
+  if (existsSync(prebuilt)) return { buildDirectory: home.build, prebuilt }
+  const clone = fileURLToPath(new URL('../..', import.meta.url))
+  return { buildDirectory: isWritable(clone) ? join(clone, 'build') : home.build }
+}
+
+function isWritable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK)
+    return existsSync(join(directory, 'package.json'))
+  } catch {
+    return false
+  }
 }
 
 function bootstrapOf({ spec }: NodeConfig): (language: 'python' | 'javascript') => Bootstrap {

@@ -1,0 +1,44 @@
+// Builds what is published: the command bundled into dist/, and the two C programs for this machine.
+import { spawnSync } from 'node:child_process'
+import { chmodSync, copyFileSync, rmSync } from 'node:fs'
+import { arch } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { locateLauncher } from '@aegis/runtime-process'
+import { locateGuest } from '@aegis/sandbox'
+import { build } from 'esbuild'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const dist = join(root, 'dist')
+const buildDirectory = join(root, 'build')
+
+rmSync(dist, { recursive: true, force: true })
+await build({
+  entryPoints: { aegis: join(root, 'cli/src/main.ts') },
+  outdir: dist,
+  bundle: true,
+  // Each command loads only what it needs.
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  sourcemap: 'linked',
+  sourcesContent: false,
+  legalComments: 'linked',
+  // Packages in CommonJS that are bundled into a module still ask for these.
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);",
+  },
+})
+await putProgram('guest', await locateGuest({ buildDirectory }))
+await putProgram('launch', await locateLauncher({ buildDirectory }))
+const { status } = spawnSync(process.execPath, [join(root, 'cli/bin/aegis.js'), '--version'], {
+  stdio: ['ignore', 'inherit', 'inherit'],
+})
+process.exitCode = status ?? 1
+
+async function putProgram(name: string, path: string): Promise<void> {
+  const target = join(dist, `${name}-${arch()}`)
+  copyFileSync(path, target)
+  chmodSync(target, 0o755)
+}
