@@ -32,7 +32,6 @@ export function makeProgram(options: {
     .version(options.version, '-V, --version', 'Print the version')
     .helpOption('-h, --help', 'Show help')
     .helpCommand('help [command]', 'Show help for a command')
-    .configureHelp({ showGlobalOptions: true })
     .configureOutput(options.output ?? {})
     .exitOverride()
   for (const option of globalOptions()) program.addOption(option)
@@ -55,6 +54,9 @@ export function makeProgram(options: {
   addConfigCommands(program, dispatch)
   addHostCommands(program, dispatch)
   program.addHelpText('after', firstSteps)
+  program.addHelpText('afterAll', ({ command }) =>
+    command === program ? '' : '\nFlags of every command: aegis --help',
+  )
   return program
 }
 

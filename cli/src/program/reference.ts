@@ -34,8 +34,8 @@ function section(node: CommandNode): readonly string[] {
 }
 
 function body(node: CommandNode): readonly string[] {
-  const names = node.arguments.map(({ required, name }) =>
-    required ? `<${name()}>` : `[${name()}]`,
+  const names = node.arguments.map((argument) =>
+    argument.required ? `<${argument.name()}>` : `[${argument.name()}]`,
   )
   const usage = ['aegis', node.path, ...names, ...(node.options.length > 0 ? ['[flags]'] : [])]
   const argumentRows = node.arguments
