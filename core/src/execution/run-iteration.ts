@@ -137,7 +137,9 @@ async function runIn(
 ): Promise<IterationOutcome> {
   let cause: LimitCause | undefined
   // Ends the command too, so that whatever waits for it goes on.
-  const abandon = (): void => void sandbox[Symbol.asyncDispose]().catch(() => undefined)
+  const abandon = (): void => {
+    Promise.resolve(sandbox[Symbol.asyncDispose]()).catch(() => undefined)
+  }
   signal.addEventListener('abort', abandon, { once: true })
   try {
     signal.throwIfAborted()
