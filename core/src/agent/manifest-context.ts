@@ -9,8 +9,16 @@ const landingPath = () =>
   z
     .string()
     .max(1024)
-    .transform((path) => path.replace(/^(\.\/)+/, '').replace(/\/$/, ''))
+    .transform((path) => path.replace(/^(\.\/+)+/, '').replace(/\/$/, ''))
     .superRefine(rule(checkLandingPath))
+
+/** As `landingPath`, or the folder of the manifest itself: `.`. */
+const landingFolder = () =>
+  z
+    .string()
+    .max(1024)
+    .transform((path) => path.replace(/^(\.\/+)+/, '').replace(/\/$/, '') || '.')
+    .superRefine(rule((path) => (path === '.' ? undefined : checkLandingPath(path))))
 
 const description = line().optional().describe('For the reader')
 
@@ -29,7 +37,7 @@ const entrySchema = z.discriminatedUnion('type', [
   }),
   knownKeys({
     type: z.literal('directory'),
-    path: landingPath().describe('A folder beside the manifest, which lands at the same path'),
+    path: landingFolder().describe('A folder beside the manifest, which lands at the same path'),
     description,
   }),
   knownKeys({
@@ -46,10 +54,10 @@ export const contextSchema = z
   .max(1000)
   .superRefine((entries, context) => {
     let characters = 0
-    const taken = new Map<string, number>()
+    const taken = new Map<string, Landing>()
     for (const [index, entry] of entries.entries()) {
       if (entry.type === 'text') characters += entry.content.length
-      const finding = checkEncoding(entry) ?? checkTaken(taken, pathOf(entry, index), index)
+      const finding = checkEncoding(entry) ?? checkTaken(taken, pathOf(entry, index), entry, index)
       if (finding !== undefined) report(context, finding, [index])
     }
     if (characters <= maxContentCharacters) return
@@ -108,19 +116,33 @@ function checkEncoding(entry: Entry): Finding | undefined {
   }
 }
 
-/** Two entries cannot land at one path, nor one below a file. */
+/** Two entries cannot land at one path, nor one below a file. What lands is noted in `taken`. */
 function checkTaken(
-  taken: Map<string, number>,
+  taken: Map<string, Landing>,
   path: string | undefined,
+  { type }: Entry,
   index: number,
 ): Finding | undefined {
   if (path === undefined) return undefined
-  const parents = path.split('/').map((_, end, parts) => parts.slice(0, end + 1).join('/'))
-  const other = parents.map((parent) => taken.get(parent)).find((found) => found !== undefined)
-  taken.set(path, index)
-  if (other === undefined) return undefined
+  const folders = path.split('/').map((_, end, parts) => parts.slice(0, end).join('/'))
+  const same = taken.get(path)
+  const clash =
+    same !== undefined && (same.kind !== 'parent' || type !== 'directory')
+      ? same
+      : folders.map((folder) => taken.get(folder)).find((other) => other?.kind === 'file')
+  taken.set(path, { kind: type === 'directory' ? 'folder' : 'file', index })
+  for (const folder of folders) {
+    if (folder !== '' && !taken.has(folder)) taken.set(folder, { kind: 'parent', index })
+  }
+  if (clash === undefined) return undefined
   return {
-    message: `${quote(path)} is taken by spec.context[${other}] already.`,
+    message: `${quote(path)} cannot land beside spec.context[${clash.index}], which takes that path.`,
     remedy: 'Give each entry a path of its own.',
   }
+}
+
+/** What stands at a path: an entry's file or folder, or a folder that an entry needs. */
+interface Landing {
+  readonly kind: 'file' | 'folder' | 'parent'
+  readonly index: number
 }

@@ -51,11 +51,13 @@ export const runtimeSchema = knownKeys({
       )
     }
   })
-  .transform(({ language = 'none', version = 'latest', image_pull_policy, ...rest }) => ({
-    ...rest,
+  .transform(({ language = 'none', version = 'latest', isolation, image, ...rest }) => ({
     language,
     version,
-    image_pull_policy: image_pull_policy ?? (rest.autopull ? 'IfNotPresent' : 'Never'),
+    isolation,
+    ...(image === undefined ? {} : { image }),
+    ...rest,
+    image_pull_policy: rest.image_pull_policy ?? (rest.autopull ? 'IfNotPresent' : 'Never'),
   }))
 
 /** A week, in milliseconds: the longest an execution may take. */

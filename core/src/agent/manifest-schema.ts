@@ -67,7 +67,7 @@ const specSchema = knownKeys({
       mode: 'one-shot' as const,
       max_retries: 3,
     }
-    const { resources } = security
+    const { cpu, memory, disk, timeout, pids } = security.resources
     return {
       ...spec,
       runtime: ownRuntime,
@@ -75,9 +75,11 @@ const specSchema = knownKeys({
       security: {
         ...security,
         resources: {
-          ...resources,
-          memory: resources.memory ?? executionMemory ?? '512Mi',
-          timeout: resources.timeout ?? runtimeTimeout ?? '300s',
+          cpu,
+          memory: memory ?? executionMemory ?? '512Mi',
+          disk,
+          timeout: timeout ?? runtimeTimeout ?? '300s',
+          pids,
         },
       },
       env: env ?? environment ?? {},

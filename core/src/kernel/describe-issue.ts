@@ -123,19 +123,20 @@ function outOfBounds(
   if (origin === 'string' && bound === 'least' && limit === 1) {
     return { message: 'It is empty.', remedy: 'Write something, or remove the key.' }
   }
-  const unit = unitOf(origin)
-  const have = Array.isArray(found) || typeof found === 'string' ? found.length : found
-  const size = typeof have === 'number' ? `${have}${unit}` : 'It'
-  return {
-    message: `${size} is too ${bound === 'least' ? 'small' : 'large'}.`,
-    remedy: `Use at ${bound} ${limit}${unit}.`,
+  const use = `Use at ${bound} ${limit}`
+  if (Array.isArray(found)) {
+    return { message: `It has ${counted(found.length, 'entry', 'entries')}.`, remedy: `${use}.` }
   }
+  if (typeof found === 'string') {
+    const message = `It has ${counted(found.length, 'character', 'characters')}.`
+    return { message, remedy: `${use}.` }
+  }
+  const message = `${found} is too ${bound === 'least' ? 'small' : 'large'}.`
+  return { message, remedy: `${use}.` }
 }
 
-function unitOf(origin: string): string {
-  if (origin === 'string') return ' characters'
-  return origin === 'array' || origin === 'tuple' ? ' entries' : ''
-}
+const counted = (count: number, one: string, many: string): string =>
+  `${count} ${count === 1 ? one : many}`
 
 function keyFinding(issue: z.core.$ZodIssue | undefined, path: InputPath): Finding {
   if (issue === undefined)
