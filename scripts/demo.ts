@@ -70,7 +70,9 @@ async function aegis(...args: string[]): Promise<void> {
   if (code !== 0) throw new Error(`aegis ${args.join(' ')} ended with exit code ${code}`)
 }
 
-const quietly = (...args: string[]): Promise<number> => command(args, 'ignore')
+function quietly(...args: string[]): Promise<number> {
+  return command(args, 'ignore')
+}
 
 function command(args: readonly string[], output: 'inherit' | 'ignore'): Promise<number> {
   const child = spawn(process.execPath, [join(root, 'cli/bin/aegis.js'), ...args], {
@@ -84,7 +86,9 @@ function command(args: readonly string[], output: 'inherit' | 'ignore'): Promise
   })
 }
 
-const quoted = (word: string): string => (/^[\w./:=-]+$/.test(word) ? word : JSON.stringify(word))
+function quoted(word: string): string {
+  return /^[\w./:=-]+$/.test(word) ? word : JSON.stringify(word)
+}
 
 function freePort(): Promise<number> {
   const server = createServer()
