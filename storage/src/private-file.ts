@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, openSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, openSync } from 'node:fs'
 import { AegisError } from '@aegis/core'
 
 /**
@@ -8,20 +8,14 @@ import { AegisError } from '@aegis/core'
  */
 export function createPrivateFile(path: string): void {
   try {
-    closeSync(openSync(path, 'wx', 0o600))
-  } catch (error) {
-    if (isCode(error, 'EEXIST')) chmodSync(path, 0o600)
-    else throw unopenable(path, error)
+    if (existsSync(path)) chmodSync(path, 0o600)
+    else closeSync(openSync(path, 'wx', 0o600))
+  } catch (cause) {
+    throw new AegisError(
+      'unavailable',
+      'store.unopenable',
+      `${path} cannot be made or owned. Check that its folder exists and that this user owns both.`,
+      { cause, details: { path } },
+    )
   }
 }
-
-const isCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && 'code' in error && error.code === code
-
-const unopenable = (path: string, cause: unknown): AegisError =>
-  new AegisError(
-    'unavailable',
-    'store.unopenable',
-    `${path} cannot be made. Check that its folder exists and that this user may write there.`,
-    { cause, details: { path } },
-  )

@@ -43,7 +43,7 @@ it('the two stores answer alike, whatever happens in them', async () => {
         await rm(directory, { recursive: true })
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 100 },
   )
 })
 
@@ -71,7 +71,7 @@ async function outcomeOf({ events }: Stores, step: Step): Promise<unknown> {
 
 const numbers = [1, 2, 3]
 const agents = numbers.map(anAgentId)
-const executions = numbers.map(anExecutionId)
+const executions = [1, 2, 3, 4, 5, 6].map(anExecutionId)
 const statuses: readonly ExecutionStatus[] = [
   'pending',
   'queued',
@@ -128,12 +128,14 @@ const agentEvent = (number: number): fc.Arbitrary<AgentEvent> => {
 
 const instant = fc.constantFrom(at, '2026-11-22T16:00:00.000Z', '2027-01-01T00:00:00.000Z')
 
+const executionQueued = fc
+  .tuple(fc.constantFrom(...agents), fc.integer({ min: -100, max: 100 }))
+  .map(([agent, priority]): ExecutionEvent => queued(agent, priority))
+
 const executionEvent: fc.Arbitrary<ExecutionEvent> = fc
   .tuple(
     fc.oneof(
-      fc
-        .tuple(fc.constantFrom(...agents), fc.integer({ min: -100, max: 100 }))
-        .map(([agent, priority]) => queued(agent, priority)),
+      executionQueued,
       fc.constantFrom(started, interrupted, completed, failed, timedOut, cancelled),
       fc.integer({ min: 1, max: 5 }).map(iterationStarted),
       fc.tuple(fc.nat(), fc.nat()).map(([prompt, completion]) => llmCalled(prompt, completion)),
@@ -153,6 +155,10 @@ const history = fc.oneof(
   fc.record({
     stream: fc.constantFrom(...executions).map(executionStream),
     events: fc.array<AgentEvent | ExecutionEvent>(executionEvent, { maxLength: 6 }),
+  }),
+  fc.record({
+    stream: fc.constantFrom(...executions).map(executionStream),
+    events: fc.tuple<(AgentEvent | ExecutionEvent)[]>(executionQueued),
   }),
 )
 
