@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import type { SandboxRuntime } from '@aegis/core'
+import type { Sandbox, SandboxRuntime } from '@aegis/core'
 import {
   locateLauncher,
   openProcessRuntime,
@@ -13,6 +13,7 @@ import {
 } from '@aegis/runtime-process'
 import { locateGuest } from '@aegis/sandbox'
 import { expect } from 'vitest'
+import { type SpecOverrides, specWith } from './sandbox-driver.ts'
 
 /** A process runtime with a state directory of its own, and a look at what it leaves behind. */
 export interface ProcessHost extends AsyncDisposable {
@@ -20,8 +21,12 @@ export interface ProcessHost extends AsyncDisposable {
   readonly options: ProcessRuntimeOptions
   /** A directory like AEGIS_HOME, with `secret` in it. */
   readonly home: string
+  /** Boots a sandbox that ends with the test. */
+  boot(overrides: SpecOverrides): Promise<Sandbox>
   /** Fails when a process, cgroup, mount or directory of a sandbox is still there. */
   expectNothingLeft(): Promise<void>
+  /** For `afterEach`: ends what the test booted and expects that nothing is left of it. */
+  tidy(): Promise<void>
 }
 
 const buildDirectory = fileURLToPath(new URL('../../node_modules/.cache/aegis', import.meta.url))
@@ -56,15 +61,26 @@ export async function openProcessHost(
   }
   const mountsBefore = await ownMounts()
   const runtime = await openProcessRuntime(options)
+  const booted: Sandbox[] = []
+  const expectNothingLeft = async () => {
+    expect(await groupsOf(options.stateDirectory)).toEqual([])
+    expect(await readdir(join(options.stateDirectory, 'workspaces')).catch(() => [])).toEqual([])
+    expect(await ownMounts()).toEqual(mountsBefore)
+    expect(await childrenOfThisProcess()).not.toContain('bwrap')
+  }
   return {
     runtime,
     options,
     home,
-    async expectNothingLeft() {
-      expect(await groupsOf(options.stateDirectory)).toEqual([])
-      expect(await readdir(join(options.stateDirectory, 'workspaces')).catch(() => [])).toEqual([])
-      expect(await ownMounts()).toEqual(mountsBefore)
-      expect(await childrenOfThisProcess()).not.toContain('bwrap')
+    async boot(overrides) {
+      const sandbox = await runtime.boot(specWith(overrides), new AbortController().signal)
+      booted.push(sandbox)
+      return sandbox
+    },
+    expectNothingLeft,
+    async tidy() {
+      await Promise.all(booted.splice(0).map((sandbox) => sandbox[Symbol.asyncDispose]()))
+      await expectNothingLeft()
     },
     async [Symbol.asyncDispose]() {
       await runtime[Symbol.asyncDispose]()

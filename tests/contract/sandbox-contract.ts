@@ -10,7 +10,7 @@ import {
   type SandboxRuntime,
   sandboxId,
 } from '@aegis/core'
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { ContractCommands } from './contract-commands.ts'
 import { collect, firstLine, run, type SpecOverrides, specWith } from './sandbox-driver.ts'
 
@@ -40,12 +40,16 @@ export function describeSandboxContract(name: string, subject: ContractSubject):
   beforeAll(async () => {
     runtime = await subject.open()
   })
-  afterEach(() => subject.expectNothingLeft?.())
+  const booted: Sandbox[] = []
+  afterEach(async () => {
+    await Promise.all(booted.splice(0).map((sandbox) => sandbox[Symbol.asyncDispose]()))
+    await subject.expectNothingLeft?.()
+  })
   afterAll(() => runtime?.[Symbol.asyncDispose]())
 
   const boot = async (overrides: SpecOverrides = {}): Promise<Sandbox> => {
     const sandbox = await runtime.boot(specWith(overrides), never)
-    onTestFinished(() => sandbox[Symbol.asyncDispose]())
+    booted.push(sandbox)
     return sandbox
   }
   const start = (sandbox: Sandbox, argv: readonly [string, ...string[]], env = {}) =>

@@ -1,0 +1,122 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { openProcessHost, type ProcessHost, whyNoProcessHost } from '../contract/process-host.ts'
+import { type AttackBox, compilePayload, openAttackBox } from './attack-box.ts'
+
+// What the kernel may answer. ENOSYS: not there for the agent; EACCES and EPERM: refused; the
+// network's: no way out. Anything else has to be argued for at the case.
+const refused = /^(EPERM|EACCES|ENOSYS)$/
+const nowhere = /^(ENETUNREACH|EHOSTUNREACH|EADDRNOTAVAIL)$/
+const absent = /^(ENOENT|ENXIO)$/
+
+const attempts: Readonly<Record<string, readonly (readonly [name: string, answer: RegExp])[]>> = {
+  'the guest, which is pid 1': [
+    ['ptrace_attach', refused],
+    ['ptrace_seize', refused],
+    ['read_guest_memory', refused],
+    ['open_guest_memory', refused],
+    ['open_guest_environment', refused],
+    ['list_guest_files', refused],
+    ['open_guest_root', refused],
+    ['steal_guest_file', refused],
+    ['limit_guest', refused],
+  ],
+  'other processes': [['ptrace_own_child', refused]],
+  'the mount table': [
+    ['mount_tmpfs', refused],
+    ['mount_proc', refused],
+    ['remount_writable', refused],
+    ['bind_mount', refused],
+    ['unmount', refused],
+    ['new_mount_api', refused],
+    ['clone_mount', refused],
+    ['move_root', refused],
+    ['change_root', refused],
+    ['open_by_handle', refused],
+  ],
+  'new namespaces': [
+    ['user_namespace', refused],
+    ['mount_namespace', refused],
+    ['network_namespace', refused],
+    ['user_namespace_by_clone', refused],
+    ['user_namespace_by_clone3', refused],
+    ['join_namespace', refused],
+  ],
+  'kernel interfaces with a history': [
+    ['read_keyring', refused],
+    ['add_key', refused],
+    ['request_key', refused],
+    ['load_bpf', refused],
+    ['fault_handler', refused],
+    ['io_uring', refused],
+    ['perf_event', refused],
+  ],
+  'the machine itself': [
+    ['load_kernel', refused],
+    ['load_module', refused],
+    ['restart', refused],
+    ['swap_on', refused],
+    ['kernel_log', refused],
+    ['accounting', refused],
+    ['set_clock', refused],
+    ['set_host_name', refused],
+    ['odd_personality', refused],
+  ],
+  devices: [
+    ['make_device', refused],
+    ['open_disk', absent],
+    ['open_memory', absent],
+    ['open_terminal', absent],
+    ['type_into_terminal', refused],
+  ],
+  privileges: [
+    ['become_root', /^(EPERM|EINVAL)$/], // EINVAL: no such uid in this user namespace.
+    ['become_another', /^(EPERM|EINVAL)$/],
+    ['drop_groups', refused],
+    ['regain_capability', refused],
+    ['low_port', refused],
+    ['raise_priority', refused],
+    ['real_time', refused],
+    ['raise_limit', refused],
+    ['lower_oom_score', refused],
+  ],
+  'networks of every kind': [
+    ['raw_socket', refused],
+    ['ping_socket', refused],
+    ['packet_socket', refused],
+    ['vsock', refused],
+    ['kernel_crypto', refused],
+    ['bluetooth', refused],
+    ['can_bus', refused],
+    ['audit_netlink', refused],
+    ['netfilter_netlink', refused],
+    ['add_address', refused],
+    ['connect_outside', nowhere],
+    ['send_outside', nowhere],
+    ['reach_metadata', nowhere],
+    ['connect_outside_v6', nowhere],
+    ['multicast', nowhere],
+  ],
+}
+
+const why = await whyNoProcessHost()
+
+describe.skipIf(why)(`an agent has no way to${why ? ` (${why})` : ''}`, () => {
+  let host: ProcessHost
+  let probe: Uint8Array
+  let box: AttackBox
+  beforeAll(async () => {
+    host = await openProcessHost()
+    probe = await compilePayload('probe')
+  })
+  afterEach(() => host.tidy())
+  afterAll(() => host?.[Symbol.asyncDispose]())
+
+  for (const [what, cases] of Object.entries(attempts))
+    it.each(cases)(`${what}: %s`, async (name, answer) => {
+      box = await openAttackBox(host, {}, { probe })
+      const { stdout, stderr, exit } = await box.run('probe', name)
+      expect(stderr.toString()).toBe('')
+      expect(stdout.toString().trim()).toMatch(answer)
+      expect(exit.code).toBe(0)
+    })
+})

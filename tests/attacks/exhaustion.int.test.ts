@@ -1,0 +1,166 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { openProcessHost, type ProcessHost, whyNoProcessHost } from '../contract/process-host.ts'
+import { type AttackBox, compilePayload, openAttackBox } from './attack-box.ts'
+
+const MiB = 1 << 20
+const why = await whyNoProcessHost()
+
+describe.skipIf(why)(`the host survives${why ? ` (${why})` : ''}`, () => {
+  let host: ProcessHost
+  let bomb: Uint8Array
+  beforeAll(async () => {
+    host = await openProcessHost()
+    bomb = await compilePayload('bomb')
+  })
+  afterEach(() => host.tidy())
+  afterAll(() => host?.[Symbol.asyncDispose]())
+
+  const arm = (limits: NonNullable<Parameters<typeof openAttackBox>[1]>['limits'] = {}) =>
+    openAttackBox(
+      host,
+      { limits: { memoryBytes: 96 * MiB, diskBytes: 32 * MiB, pids: 64, ...limits } },
+      { bomb },
+    )
+
+  const expectUsable = async (box: AttackBox) => {
+    const { stdout, exit } = await box.sh('echo alive')
+    expect([stdout.toString(), exit.code]).toEqual(['alive\n', 0])
+  }
+
+  describe('memory bombs, which are told as memory_limit:', () => {
+    it.each(['memory', 'shared_segments', 'memory_files', 'socket_buffers', 'pipes'])(
+      '%s',
+      async (kind) => {
+        const box = await arm()
+        const { exit } = await box.run('bomb', kind)
+        expect(exit.cause).toBe('memory_limit')
+        const { memoryPeakBytes } = await box.sandbox.stats(new AbortController().signal)
+        expect(memoryPeakBytes).toBeLessThanOrEqual(96 * MiB)
+      },
+    )
+
+    it('and the guest outlives them', async () => {
+      const box = await arm()
+      await box.run('bomb', 'memory')
+      await expectUsable(box)
+    })
+  })
+
+  describe('process bombs, which are told as pids_limit:', () => {
+    it.each(['forks_once_refused', 'threads'])('%s', async (kind) => {
+      const box = await arm()
+      const { exit } = await box.run('bomb', kind)
+      expect(exit.code).toBe(1)
+      expect(exit.cause).toBe('pids_limit')
+    })
+
+    it('one that never gives up, until it is killed', async () => {
+      const box = await arm()
+      const running = await box.sandbox.exec(
+        { argv: ['/workspace/bomb', 'forks'], env: {}, cwd: '/' },
+        new AbortController().signal,
+      )
+      while ((await box.sandbox.stats(new AbortController().signal)).pids < 60);
+      running.kill('KILL')
+      await running.exit
+      await box.sandbox[Symbol.asyncDispose]()
+    })
+
+    it('zombies, which the guest buries', async () => {
+      const box = await arm()
+      const { exit } = await box.run('bomb', 'zombies')
+      expect(exit.code === 0 || exit.cause === 'pids_limit').toBe(true)
+      await expectUsable(box)
+      expect((await box.sandbox.stats(new AbortController().signal)).pids).toBeLessThan(8)
+    })
+  })
+
+  describe('disk bombs, which are told as disk_limit:', () => {
+    it.each(['/workspace', '/tmp', '/dev/shm'])('%s', async (path) => {
+      const box = await arm()
+      const { exit, stderr } = await box.sh('head -c 100000000 /dev/zero > "$1/fill"', path)
+      expect(stderr.toString()).toContain('No space left on device')
+      expect(exit.cause).toBe('disk_limit')
+      await expectUsable(box)
+    })
+
+    it.each(['/', '/dev', '/usr', '/etc', '/proc', '/opt', '/var/tmp', '/run'])(
+      'and nothing else can be filled: %s',
+      async (path) => {
+        const box = await arm()
+        expect((await box.sh('echo x > "$1/fill"', path)).exit.code).not.toBe(0)
+      },
+    )
+
+    it.each(['tiny_files', 'deep_directories'])(
+      'inodes cost memory, and that is limited: %s',
+      async (kind) => {
+        const box = await arm({ memoryBytes: 48 * MiB })
+        const { exit } = await box.run('bomb', kind)
+        expect(exit.code).not.toBe(0)
+        expect(['memory_limit', 'disk_limit', undefined]).toContain(exit.cause)
+        const { memoryPeakBytes } = await box.sandbox.stats(new AbortController().signal)
+        expect(memoryPeakBytes).toBeLessThanOrEqual(48 * MiB)
+      },
+    )
+  })
+
+  describe('output floods, which are told as output_limit:', () => {
+    it('1 GiB on stdout', { timeout: 60_000 }, async () => {
+      const box = await arm({ outputBytes: 1024 * MiB - 1 })
+      const running = await box.sandbox.exec(
+        { argv: ['head', '-c', `${1024 * MiB}`, '/dev/zero'], env: { PATH: '/bin' }, cwd: '/' },
+        new AbortController().signal,
+      )
+      let bytes = 0
+      for await (const chunk of running.stdout) bytes += chunk.length
+      expect(bytes).toBeLessThan(1024 * MiB)
+      expect((await running.exit).cause).toBe('output_limit')
+      expect(await box.sandbox.ended).toBe('output_limit')
+    })
+
+    it('an endless one, on both streams at once', async () => {
+      const box = await arm({ outputBytes: 8 * MiB })
+      const { exit, stdout, stderr } = await box.sh('yes & yes >&2; wait')
+      expect(exit.cause).toBe('output_limit')
+      expect(stdout.length + stderr.length).toBeLessThanOrEqual(8 * MiB)
+    })
+
+    it('one that nobody reads takes no memory of the daemon', async () => {
+      const box = await arm({ outputBytes: 1024 * MiB })
+      const before = process.memoryUsage().rss
+      const running = await box.sandbox.exec(
+        { argv: ['yes'], env: { PATH: '/bin' }, cwd: '/' },
+        new AbortController().signal,
+      )
+      await expectUsable(box)
+      await expectUsable(box)
+      expect(process.memoryUsage().rss - before).toBeLessThan(64 * MiB)
+      running.kill('KILL')
+      await running.exit
+    })
+  })
+
+  it('a busy loop, which gets its share of the cpu and no more', async () => {
+    const box = await arm({ cpuMillicores: 100 })
+    const started = performance.now()
+    await box.sh('timeout 1 sh -c "while :; do :; done"')
+    const wallMs = performance.now() - started
+    const { cpuMs } = await box.sandbox.stats(new AbortController().signal)
+    expect(cpuMs).toBeLessThan(wallMs * 0.1 + 60)
+  })
+
+  it('background processes that outlive their command, which end with the sandbox', async () => {
+    const box = await arm()
+    const name = `lingerer-${process.pid}`
+    await box.sh(
+      '(setsid sh -c "sleep 1000; exit" "$1" &) ; (nohup sleep 1000 >/dev/null 2>&1 &)',
+      name,
+    )
+    await box.sandbox[Symbol.asyncDispose]()
+    const { stdout } = await promisify(execFile)('ps', ['-eo', 'args='])
+    expect(stdout).not.toContain(name)
+  })
+})
