@@ -62,10 +62,10 @@ export function makeProgram(options: {
 
 const firstSteps = `
 Start here:
-  aegis doctor                                  what this machine can isolate agents with
-  aegis daemon start                            run a node in the background
-  aegis agent deploy demo-agents/echo.yaml      deploy an agent
-  aegis task execute echo --input "Hello" -w    give it a task and wait for the answer`
+  aegis doctor                                    what this machine can isolate agents with
+  aegis daemon start                              run a node in the background
+  aegis agent deploy demo-agents/echo/agent.yaml  deploy an agent
+  aegis task execute echo --input "Hello" -w      give it a task and wait for the answer`
 
 function globalOptions(): readonly Option[] {
   return [
