@@ -16,8 +16,9 @@ export function openDatabase(path: string): DatabaseSync {
   const leftOpen = sizeOf(`${path}-wal`) > 0
   const database = new DatabaseSync(path, { timeout: 0 })
   try {
-    database.exec(settings)
+    database.exec('pragma locking_mode = exclusive')
     refuseForeign(database, path)
+    database.exec(settings)
     if (leftOpen) check(database, path)
     return database
   } catch (error) {
@@ -30,12 +31,11 @@ export function openDatabase(path: string): DatabaseSync {
 const applicationId = 0x41454749
 
 /**
- * `locking_mode` comes before the first access in WAL mode: it keeps other processes out, with
- * locks that die with this one, and needs no shared memory. `synchronous = full` makes each commit
- * wait for the disk. `secure_delete` overwrites what was removed.
+ * `synchronous = full` makes each commit wait for the disk. `secure_delete` overwrites what was
+ * removed. The empty transaction takes the lock of `locking_mode`, which comes before the first
+ * access: it keeps other processes out, dies with this one, and needs no shared memory.
  */
 const settings = `
-  pragma locking_mode = exclusive;
   pragma journal_mode = wal;
   pragma synchronous = full;
   pragma secure_delete = on;

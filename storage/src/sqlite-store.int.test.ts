@@ -1,4 +1,4 @@
-import { mkdtemp, open, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -112,7 +112,9 @@ describe('a file that cannot be used is refused with the remedy', () => {
   it('when it belongs to another program', async () => {
     edit('create table recipes (name text)')
     const foreign = { kind: 'unsupported', code: 'store.foreign' }
+    const before = await readFile(path)
     await expect(openSqliteStore({ path })).rejects.toMatchObject(foreign)
+    expect(await readFile(path)).toEqual(before)
   })
 
   it('when its folder is not there', async () => {
