@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { chown, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -89,6 +89,25 @@ it.runIf(asRoot)('does not stage through a symbolic link', async () => {
   const { code, stderr } = await launch(...user, '--stage', link, '--', '/bin/cat', '/tmp/0')
   expect(code).toBe(125)
   expect(stderr).toContain('Too many levels of symbolic links')
+})
+
+it.runIf(asRoot)('lends a path as its owner would use it, unless that is root', async () => {
+  const lent = join(directory, 'lent')
+  await mkdir(lent, { mode: 0o700 })
+  const user = ['--user', '1900099999', '1900099999']
+  const write = [
+    '--lend-write',
+    lent,
+    '--',
+    '/bin/sh',
+    '-c',
+    'echo $(stat -c %u /tmp/0) > /tmp/0/note',
+  ]
+  expect((await launch(...user, ...write)).stderr).toBe(`launch: write ${lent}: Permission denied`)
+  await chown(lent, 4321, 4321)
+  expect(await launch(...user, ...write)).toMatchObject({ code: 0, stderr: '' })
+  expect(await readFile(join(lent, 'note'), 'utf8')).toBe('1900099999\n')
+  expect(await stat(join(lent, 'note'))).toMatchObject({ uid: 4321, gid: 4321 })
 })
 
 it('is compiled once and found again', async () => {

@@ -87,7 +87,11 @@ it('binds a host directory read-only where /workspace must not be written', () =
 
 it('names staged copies instead of host paths when the launcher stages', () => {
   const { stages, bwrap } = plan({ read: ['/data'] }, true)
-  expect(stages).toEqual(['/home/a/.aegis/etc', '/home/a/guest', '/home/a/node', '/data'])
+  const own = ['/home/a/.aegis/etc', '/home/a/guest', '/home/a/node']
+  expect(stages).toEqual([
+    ...own.map((path) => ({ path, use: 'stage' })),
+    { path: '/data', use: 'lend-read' },
+  ])
   expect(text(...bwrap)).toContain(text('--ro-bind', '/tmp/3', '/data'))
   expect(text(...bwrap)).not.toContain('/home/a')
 })

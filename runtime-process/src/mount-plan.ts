@@ -14,9 +14,15 @@ export interface MountPlanInput {
   readonly staged: boolean
 }
 
+/** One path for the launcher: our own as it is, or what its owner lends to the sandbox. */
+export interface Stage {
+  readonly path: string
+  readonly use: 'stage' | 'lend-read' | 'lend-write'
+}
+
 export interface MountPlan {
-  /** Host paths for the launcher's --stage, in order. */
-  readonly stages: readonly string[]
+  /** What the launcher stages, in order. */
+  readonly stages: readonly Stage[]
   /** Arguments for bubblewrap, the guest's argv included. */
   readonly bwrap: readonly string[]
 }
@@ -30,10 +36,10 @@ export const insideUid = 1000
 /** Decides what a sandbox sees. Nothing is touched; the result is plain arguments. */
 export function planMounts(input: MountPlanInput): MountPlan {
   const { spec, tree } = input
-  const stages: string[] = []
-  const from = (hostPath: string): string => {
-    if (!input.staged) return hostPath
-    stages.push(hostPath)
+  const stages: Stage[] = []
+  const from = (path: string, use: Stage['use'] = 'stage'): string => {
+    if (!input.staged) return path
+    stages.push({ path, use })
     return `/tmp/${stages.length - 1}`
   }
   const readOnly = (hostPath: string, inside = hostPath) => ['--ro-bind', from(hostPath), inside]
@@ -66,7 +72,7 @@ export function planMounts(input: MountPlanInput): MountPlan {
     ]),
     ...hostPaths(spec).flatMap(({ path, writable }) => [
       writable ? '--bind' : '--ro-bind',
-      from(path),
+      from(path, writable ? 'lend-write' : 'lend-read'),
       path,
     ]),
     // Last, when all mount points exist: what is left writable has a size.

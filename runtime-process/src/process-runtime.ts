@@ -255,6 +255,13 @@ async function whyNot(
   const ended = await Promise.race([ending, delay(endingGraceMs)])
   if (ended === undefined) throw cause
   const [outcome, complaint] = ended
+  const [, use, path] = /^launch: (read|write) (.*): Permission denied$/.exec(complaint) ?? []
+  if (use !== undefined)
+    throw new AegisError(
+      'denied',
+      'filesystem.permission',
+      `Sandboxes may not ${use} '${path}': the daemon is root, and they act as the owner of a path, but never as root. Give it to another user (chown), or let everybody ${use} it (chmod)`,
+    )
   throw new AegisError(
     'unavailable',
     'sandbox.boot',

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { Duplex, type Readable } from 'node:stream'
 import { AegisError } from '@aegis/core'
 import type { ProcessLimit } from './limits/limit-group.ts'
+import type { Stage } from './mount-plan.ts'
 
 export interface BoxPlan {
   readonly launcherPath: string
@@ -10,7 +11,7 @@ export interface BoxPlan {
   readonly uid: number | undefined
   readonly procsFiles: readonly string[]
   readonly processLimits: readonly ProcessLimit[]
-  readonly stages: readonly string[]
+  readonly stages: readonly Stage[]
   readonly bwrap: readonly string[]
 }
 
@@ -55,7 +56,7 @@ function launcherArguments(plan: BoxPlan): string[] {
   return [
     ...plan.procsFiles.flatMap((file) => ['--cgroup', file]),
     ...(plan.uid === undefined ? [] : ['--user', `${plan.uid}`, `${plan.uid}`]),
-    ...plan.stages.flatMap((path) => ['--stage', path]),
+    ...plan.stages.flatMap(({ path, use }) => [`--${use}`, path]),
     ...[{ name: 'nofile', value: 65_536 }, ...plan.processLimits].flatMap(({ name, value }) => [
       '--limit',
       name,
