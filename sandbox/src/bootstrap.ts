@@ -1,9 +1,23 @@
-import { AegisError, type SandboxFile } from '@aegis/core'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { SandboxFile } from '@aegis/core'
 
-/** The bootstrap script of a language as a file to put into a sandbox, and the argv that runs it. */
-export function bootstrapFor(_language: 'python' | 'javascript'): {
+/** A script that turns a prompt into an answer, and how to run it. */
+export interface Bootstrap {
   readonly file: SandboxFile
   readonly argv: readonly [string, ...string[]]
-} {
-  throw new AegisError('unsupported', 'bootstrap.absent', 'The bootstrap is not written yet')
+}
+
+const directory = join(import.meta.dirname, '..', 'bootstrap')
+const path = '/tmp/aegis-bootstrap'
+
+/** The bootstrap script as a file to put into a sandbox, and the argv that runs it there. */
+export function bootstrapFor(language: 'python' | 'javascript'): Bootstrap {
+  if (language === 'python') return make('bootstrap.py', `${path}.py`, 'python3')
+  return make('bootstrap.mjs', `${path}.mjs`, 'node')
+}
+
+function make(source: string, target: string, interpreter: string): Bootstrap {
+  const content = readFileSync(join(directory, source))
+  return { file: { path: target, content, mode: 0o755 }, argv: [interpreter, target] }
 }

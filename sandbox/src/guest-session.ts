@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type {
   ExecCommand,
   LimitCause,
@@ -6,6 +7,28 @@ import type {
   SandboxSpec,
   SandboxStats,
 } from '@aegis/core'
+import { abortable } from './abortable.ts'
+import { checkCommand, checkFile, checkPath } from './check-request.ts'
+import { ConnectChannel } from './connect-channel.ts'
+import { ExecProcess } from './exec-process.ts'
+import { FileGet, FilePut } from './file-transfer.ts'
+import { fileFailure, fileTooLarge, sessionEnded, startFailure } from './guest-failure.ts'
+import { Handshake } from './handshake.ts'
+import { makePinger, type Pinger } from './pinger.ts'
+import { makeRateLimit } from './rate-limit.ts'
+import { StatsRequests } from './stats-requests.ts'
+import { type Frame, FrameType, ProtocolViolation } from './wire/frame.ts'
+import { NOTICE_BURST, NOTICES_PER_SECOND } from './wire/limits.ts'
+import {
+  encodeExec,
+  encodeGet,
+  encodePut,
+  type GuestListener,
+  type GuestName,
+  parseConnect,
+  parseDeniedName,
+} from './wire/messages.ts'
+import { WireLink } from './wire/wire-link.ts'
 
 export interface GuestOptions {
   /** Takes over a connection that was opened inside. To refuse, it destroys the stream. */
@@ -15,6 +38,10 @@ export interface GuestOptions {
   readonly outputLimitBytes: number
   /** Who the agent's commands run as. Absent: as the guest itself runs. */
   readonly user?: { readonly uid: number; readonly gid: number }
+  /** Where the guest listens inside. Default: the agent API on 127.0.0.1:8000. */
+  readonly listeners?: readonly GuestListener[]
+  /** Names that can be looked up inside. Default: none. */
+  readonly names?: readonly GuestName[]
   /** How long the guest may take to say hello and be configured. Default 10,000. */
   readonly helloTimeoutMs?: number
   /** Pause between two pings. Default 5,000. */
@@ -25,10 +52,18 @@ export interface GuestOptions {
 
 /** One guest at the other end of one byte stream. */
 export interface GuestSession {
-  /** @throws `not-found` / `exec.not-found` no such command · `unavailable` / `sandbox.ended` */
+  /**
+   * Resolves when the command runs; `signal` counts until then.
+   * @throws AegisError `not-found` / `exec.not-found` · `invalid` · `exhausted` / `exec.resources` ·
+   * `unavailable` / `sandbox.ended`
+   */
   exec(command: ExecCommand, signal: AbortSignal): Promise<SandboxProcess>
+  /**
+   * Each file appears whole or not at all; an abort leaves those that were done.
+   * @throws AegisError `exhausted` / `file.disk-full` · `denied` · `invalid`
+   */
   writeFiles(files: readonly SandboxFile[], signal: AbortSignal): Promise<void>
-  /** @throws `not-found` no such file · `exhausted` larger than `limitBytes` */
+  /** @throws AegisError `not-found` no such file · `exhausted` larger than `limitBytes` */
   readFile(path: string, limitBytes: number, signal: AbortSignal): Promise<Uint8Array>
   /** What the guest can see; a runtime may overlay what its limits group counts. */
   stats(signal: AbortSignal): Promise<SandboxStats>
@@ -37,6 +72,208 @@ export interface GuestSession {
    * `output_limit` or `sandbox_lost`.
    */
   readonly ended: Promise<LimitCause | undefined>
+  /** What broke the session, for the log; set before `ended` resolves. */
+  readonly failure: Error | undefined
+  /** Whether the guest answers DNS inside. */
+  readonly dns: boolean
+  /** Whether commands can get a terminal. */
+  readonly terminal: boolean
   /** Ends the stream, and with it the guest and all that it runs. Idempotent. */
   close(): void
+}
+
+const agentApi: GuestListener = { target: 'agent-api', address: '127.0.0.1', port: 8000 }
+
+/** Files on their way at once; each has a window's worth of bytes in flight at most. */
+const PARALLEL_FILES = 8
+
+/** The host's end of a session. `connectGuest` makes it and waits until it is ready. */
+export class Session implements GuestSession {
+  readonly #link: WireLink
+  readonly #options: GuestOptions
+  readonly #handshake: Handshake
+  readonly #stats = new StatsRequests()
+  readonly #mayNotify = makeRateLimit(NOTICE_BURST, NOTICES_PER_SECOND)
+  readonly #pinger: Pinger
+  readonly #endWaiter = Promise.withResolvers<LimitCause | undefined>()
+  #cause: LimitCause | undefined
+  failure: Error | undefined
+
+  constructor(stream: Duplex, options: GuestOptions) {
+    this.#options = options
+    this.#link = new WireLink(stream, {
+      onSession: (frame) => this.#receive(frame),
+      onConnect: (frame, adopt) => this.#connect(frame, adopt),
+      onEnd: (cause, failure) => this.#end(cause, failure),
+    })
+    this.#handshake = new Handshake(this.#link, {
+      ...(options.user && { user: options.user }),
+      listeners: options.listeners ?? [agentApi],
+      names: options.names ?? [],
+    })
+    this.#pinger = makePinger({
+      intervalMs: options.pingIntervalMs ?? 5_000,
+      timeoutMs: options.pingTimeoutMs ?? 15_000,
+      send: (token) => this.#link.send(FrameType.ping, 0, token),
+      onSilence: () => this.#link.end('guest_unresponsive'),
+    })
+  }
+
+  /** Resolves when the guest was configured; rejects with what kept it from that. */
+  async ready(): Promise<void> {
+    await this.#handshake.done
+    this.#pinger.begin()
+  }
+
+  get ended(): Promise<LimitCause | undefined> {
+    return this.#endWaiter.promise
+  }
+
+  get dns(): boolean {
+    return this.#handshake.dns
+  }
+
+  get terminal(): boolean {
+    return this.#handshake.terminal
+  }
+
+  close(): void {
+    this.#link.end(undefined)
+  }
+
+  async exec(command: ExecCommand, signal: AbortSignal): Promise<SandboxProcess> {
+    this.#mustBeOpen(signal)
+    checkCommand(command)
+    const link = this.#link
+    const process = link.open(
+      FrameType.exec,
+      encodeExec(command),
+      (id) =>
+        new ExecProcess({
+          link,
+          id,
+          outputLimitBytes: this.#options.outputLimitBytes,
+          onOutputLimit: () => link.end('output_limit'),
+        }),
+    )
+    const start = await abortable(process.start, signal, () => process.abandon())
+    if (start.state === 'lost') throw sessionEnded(start.cause)
+    if (start.state === 'refused') throw startFailure(command.argv, command.cwd, start.reason)
+    return process
+  }
+
+  async writeFiles(files: readonly SandboxFile[], signal: AbortSignal): Promise<void> {
+    this.#mustBeOpen(signal)
+    for (const file of files) checkFile(file)
+    const queue = [...files]
+    const worker = async () => {
+      for (let file = queue.shift(); file; file = queue.shift()) await this.#put(file, signal)
+    }
+    const workers = Array.from({ length: Math.min(PARALLEL_FILES, files.length) }, worker)
+    try {
+      await Promise.all(workers)
+    } finally {
+      queue.length = 0
+      await Promise.allSettled(workers)
+    }
+  }
+
+  async readFile(path: string, limitBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+    this.#mustBeOpen(signal)
+    checkPath(path)
+    const link = this.#link
+    const get = link.open(
+      FrameType.get,
+      encodeGet(path, limitBytes),
+      (id) => new FileGet(link, id, limitBytes),
+    )
+    const transfer = await abortable(get.transfer, signal, () => get.abandon())
+    switch (transfer.state) {
+      case 'done':
+        return transfer.result
+      case 'failed':
+        throw fileFailure('read', path, transfer.reason)
+      case 'too-large':
+        throw fileTooLarge(path, limitBytes)
+      case 'lost':
+        throw sessionEnded(transfer.cause)
+    }
+  }
+
+  async stats(signal: AbortSignal): Promise<SandboxStats> {
+    this.#mustBeOpen(signal)
+    const { request, reply } = this.#stats.ask()
+    this.#link.send(FrameType.stats, 0, request)
+    const stats = await abortable(reply, signal)
+    if (!stats) throw sessionEnded(this.#cause)
+    return stats
+  }
+
+  async #put(file: SandboxFile, signal: AbortSignal): Promise<void> {
+    this.#mustBeOpen(signal)
+    const link = this.#link
+    const put = link.open(
+      FrameType.put,
+      encodePut(file.path, file.mode ?? 0o644),
+      (id) => new FilePut(link, id),
+    )
+    void put.write(file.content)
+    const transfer = await abortable(put.transfer, signal, () => put.abandon())
+    if (transfer.state === 'failed') throw fileFailure('write', file.path, transfer.reason)
+    if (transfer.state === 'lost') throw sessionEnded(transfer.cause)
+  }
+
+  #mustBeOpen(signal: AbortSignal): void {
+    signal.throwIfAborted()
+    if (this.#link.ended) throw sessionEnded(this.#cause)
+  }
+
+  #receive(frame: Frame): void {
+    switch (frame.type) {
+      case FrameType.hello:
+        this.#handshake.hello(frame)
+        return
+      case FrameType.configured:
+        this.#handshake.configured(frame)
+        return
+      default:
+        if (!this.#handshake.isDone) throw new ProtocolViolation('Words before CONFIGURED')
+        this.#receiveReady(frame)
+    }
+  }
+
+  #receiveReady(frame: Frame): void {
+    switch (frame.type) {
+      case FrameType.pong:
+        this.#pinger.answer(frame.payload)
+        return
+      case FrameType.statsReply:
+        this.#stats.answer(frame.payload)
+        return
+      case FrameType.notice: {
+        const name = parseDeniedName(frame.payload)
+        if (!this.#mayNotify()) throw new ProtocolViolation('Too many notices')
+        this.#options.onNotice?.({ kind: 'dns-denied', name })
+        return
+      }
+      default:
+        throw new ProtocolViolation(`Type ${frame.type} outside a channel`)
+    }
+  }
+
+  #connect(frame: Frame, adopt: (channel: ConnectChannel) => void): void {
+    const target = parseConnect(frame.payload)
+    const channel = new ConnectChannel(this.#link, frame.channel)
+    adopt(channel)
+    this.#options.onConnect(target, channel)
+  }
+
+  #end(cause: LimitCause | undefined, failure: Error | undefined): void {
+    this.#cause = cause
+    this.failure = failure
+    this.#pinger.stop()
+    this.#stats.lose()
+    this.#handshake.lose(cause, failure)
+    this.#endWaiter.resolve(cause)
+  }
 }

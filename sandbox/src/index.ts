@@ -1,4 +1,5 @@
-export { bootstrapFor } from './bootstrap.ts'
+export { type Bootstrap, bootstrapFor } from './bootstrap.ts'
 export { connectGuest } from './connect-guest.ts'
 export type { GuestOptions, GuestSession } from './guest-session.ts'
-export { locateGuest } from './locate-guest.ts'
+export { type LocateGuestOptions, locateGuest } from './locate-guest.ts'
+export type { GuestListener, GuestName } from './wire/messages.ts'

@@ -1,0 +1,174 @@
+/* The guest program: one process, one thread, one poll loop, fixed tables. */
+#ifndef AEGIS_GUEST_H
+#define AEGIS_GUEST_H
+
+#include "wire.h"
+
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+enum {
+  CHANNELS_MAX = HOST_CHANNELS_MAX + RELAY_CHANNELS_MAX,
+};
+
+/* ---- output.c: frames on their way to the host ---- */
+
+struct output {
+  int fd;
+  size_t start, end;
+  uint8_t bytes[256 * 1024];
+};
+
+/* Whether frames with `payload` bytes in all, and a few small ones, still fit. */
+bool output_has_room(const struct output *output, size_t payload);
+/* Where a payload may be written in place; commit it with the length it got. */
+uint8_t *output_reserve(struct output *output);
+void output_commit(struct output *output, uint8_t type, uint8_t flags, uint32_t channel,
+                   size_t length);
+void output_frame(struct output *output, uint8_t type, uint8_t flags, uint32_t channel,
+                  const void *payload, size_t length);
+/* Writes what the host takes now. False: the host is gone. */
+bool output_flush(struct output *output);
+
+/* ---- flow.c: one direction of one channel, with its window ---- */
+
+/* From the host into a descriptor. */
+struct inflow {
+  int fd; /* -1: nobody reads any more; bytes are dropped. */
+  uint8_t *ring;
+  uint32_t head, used;
+  uint32_t window; /* What the host may still send. */
+  uint32_t owed;   /* What it will be granted again. */
+  bool ended;      /* The host has sent END. */
+};
+
+/* From a descriptor to the host. */
+struct outflow {
+  int fd;
+  uint32_t credit;
+  uint64_t left; /* Bytes still wanted. */
+  bool ended;    /* END is sent. */
+};
+
+struct guest;
+struct channel;
+
+bool inflow_open(struct inflow *flow, int fd);
+/* Accepts a DATA payload. False: the host overran its window. */
+bool inflow_receive(struct inflow *flow, const uint8_t *bytes, uint32_t length);
+/* Writes what the descriptor takes now; returns the errno of a write that failed for good. */
+int inflow_drain(struct inflow *flow);
+void inflow_grant(struct guest *guest, struct channel *channel);
+void inflow_close(struct inflow *flow);
+/* Reads what is there and allowed; returns 0, or the errno of a read that failed for good. */
+int outflow_pump(struct guest *guest, struct channel *channel, uint8_t stream);
+bool outflow_may_read(const struct guest *guest, const struct outflow *flow);
+/* Sends END once; the descriptor stays open. */
+void outflow_end(struct guest *guest, struct channel *channel, uint8_t stream);
+
+/* ---- channels ---- */
+
+enum channel_kind { CHANNEL_FREE, CHANNEL_EXEC, CHANNEL_PUT, CHANNEL_GET, CHANNEL_RELAY };
+
+struct channel {
+  enum channel_kind kind;
+  uint32_t id;
+  bool close_sent, close_received;
+  struct inflow in;
+  struct outflow out[2];
+
+  /* exec */
+  pid_t pid;
+  bool alive, terminal;
+  const char *failed_step; /* Set when the command never started. */
+  int failed_error;
+  int status_fd; /* How far the child came before its command ran. */
+  int exit_status;
+  struct rusage usage;
+  uint64_t drained_by_ms; /* Terminal only: when to stop waiting for the last output. */
+
+  /* put, get */
+  int file;
+  char *path, *partial;
+  mode_t mode;
+
+  bool connected; /* relay */
+};
+
+struct guest {
+  int wire_in, signals, dns;
+  bool is_init, configured, wire_has_more;
+  struct output output;
+  struct configuration configuration;
+  int listener_fds[LISTENERS_MAX];
+  int score_fd; /* /proc/self/oom_score_adj, opened before the guest became undumpable. */
+  char score[8];
+  uint32_t last_host_channel, last_guest_channel;
+  unsigned host_channels, relay_channels;
+  bool more_to_reap;
+  struct channel channels[CHANNELS_MAX];
+  uint64_t memory_peak;
+};
+
+struct channel *channel_find(struct guest *guest, uint32_t id);
+struct channel *channel_open(struct guest *guest, enum channel_kind kind, uint32_t id);
+/* Sends CLOSE once; `step` NULL means in good order, else it and the errno are the reason. */
+void channel_close(struct guest *guest, struct channel *channel, const char *step, int error);
+/* Frees the slot once both ends have closed and nothing of it runs. */
+void channel_release(struct guest *guest, struct channel *channel);
+
+uint64_t now_ms(void);
+/* Ends the guest, and with it all it runs. */
+_Noreturn void guest_exit(struct guest *guest, const char *why);
+
+/* ---- exec.c ---- */
+void exec_start(struct guest *guest, uint32_t id, uint8_t *request, size_t length);
+void exec_status_ready(struct guest *guest, struct channel *channel);
+void exec_signal(struct channel *channel, uint8_t number);
+void exec_resize(struct channel *channel, uint16_t rows, uint16_t columns);
+/* Hands input to the command; also when only END is new. */
+void exec_feed(struct channel *channel);
+/* The leader is gone, though not yet reaped. */
+void exec_ended(struct guest *guest, struct channel *channel);
+/* The host no longer wants it. */
+void exec_abandon(struct guest *guest, struct channel *channel);
+/* Moves an exec on towards EXIT and CLOSE. */
+void exec_settle(struct guest *guest, struct channel *channel);
+
+/* ---- reap.c ---- */
+void reap(struct guest *guest);
+void kill_everything(struct guest *guest);
+void kill_session(pid_t session);
+
+/* ---- confine.c: in the child, before the agent's command ---- */
+bool confine_possible(const struct configuration *configuration);
+/* Gives up all privileges. False: errno says why. */
+bool confine(const struct configuration *configuration);
+
+/* ---- file.c ---- */
+void put_start(struct guest *guest, uint32_t id, const uint8_t *payload, size_t length);
+void put_data(struct guest *guest, struct channel *channel, const uint8_t *bytes, size_t length);
+void put_end(struct guest *guest, struct channel *channel);
+void get_start(struct guest *guest, uint32_t id, const uint8_t *payload, size_t length);
+void get_pump(struct guest *guest, struct channel *channel);
+void file_abandon(struct channel *channel);
+
+/* ---- relay.c ---- */
+int listener_open(const struct listener *listener); /* Descriptor, or -errno. */
+void relay_accept(struct guest *guest, unsigned listener);
+void relay_settle(struct guest *guest, struct channel *channel, int error);
+void relay_reset(struct channel *channel, bool abort);
+
+/* ---- dns.c ---- */
+int dns_open(void); /* Descriptor, or -errno. */
+void dns_ready(struct guest *guest);
+
+/* ---- stats.c ---- */
+void stats_reply(struct guest *guest, uint32_t request);
+bool disk_is_full(void);
+
+/* ---- errno-name.c ---- */
+const char *errno_name(int error);
+
+#endif

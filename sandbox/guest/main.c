@@ -1,0 +1,426 @@
+/*
+ * aegis-guest: the entry process of every sandbox. It speaks the wire protocol with the host on
+ * one pair of descriptors, starts commands, moves files, and carries loopback connections out.
+ *
+ *   aegis-guest [--wire FD]     FD is read and written; without it, 0 is read and 1 is written
+ *
+ * Whatever breaks the protocol, and the end of the wire, ends this process; as the init of its
+ * PID namespace it takes all others with it.
+ */
+#define _GNU_SOURCE
+#include "guest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { EXIT_WIRE_ENDED = 0, EXIT_PROTOCOL = 70, EXIT_SYSTEM = 71 };
+
+struct input {
+  size_t start, end;
+  uint8_t bytes[4 * FRAME_MAX];
+};
+
+/* A request that arrives in fragments, one at a time. */
+struct assembly {
+  uint8_t type; /* 0: none. */
+  uint32_t channel;
+  size_t length;
+  uint8_t bytes[REQUEST_MAX];
+};
+
+static struct guest guest;
+static struct input input;
+static struct assembly assembly;
+static uint8_t configuration_bytes[REQUEST_MAX]; /* Holds the names for good. */
+
+_Noreturn void guest_exit(struct guest *dying, const char *why) {
+  if (why) dprintf(STDERR_FILENO, "aegis-guest: %s\n", why);
+  kill_everything(dying);
+  _exit(why ? EXIT_PROTOCOL : EXIT_WIRE_ENDED);
+}
+
+static _Noreturn void fail(const char *step) {
+  dprintf(STDERR_FILENO, "aegis-guest: %s: %s\n", step, errno_name(errno));
+  _exit(EXIT_SYSTEM);
+}
+
+/* ---- requests ---- */
+
+static void configure(const uint8_t *bytes, size_t length) {
+  struct configuration *configuration = &guest.configuration;
+  if (guest.configured) guest_exit(&guest, "configured twice");
+  memcpy(configuration_bytes, bytes, length);
+  if (!configuration_parse(configuration_bytes, length, configuration))
+    guest_exit(&guest, "malformed CONFIGURE");
+  guest.configured = true;
+
+  uint8_t reply[4 + 2 * LISTENERS_MAX * 8];
+  char *text = (char *)reply + 2;
+  size_t room = sizeof reply - 2;
+  int dns = configuration->has_dns ? dns_open() : -1;
+  if (dns >= 0) guest.dns = dns;
+  reply[0] = dns >= 0 ? CONFIGURED_DNS : 0;
+  reply[1] = (uint8_t)configuration->listener_count;
+  /* One word per listener: `OK`, or why it could not be opened. */
+  for (unsigned i = 0; i < configuration->listener_count; i++) {
+    int fd = listener_open(&configuration->listeners[i]);
+    guest.listener_fds[i] = fd < 0 ? -1 : fd;
+    int n = snprintf(text, room, "%s%s", i ? " " : "", fd < 0 ? errno_name(-fd) : "OK");
+    text += n;
+    room -= (size_t)n;
+  }
+  if (!confine_possible(configuration)) {
+    errno = EPERM;
+    fail("becoming the agent's user");
+  }
+  output_frame(&guest.output, FRAME_CONFIGURED, 0, 0, reply, (size_t)(text - (char *)reply));
+}
+
+static void assemble(const struct frame *frame) {
+  bool continues = assembly.type == frame->type && assembly.channel == frame->channel;
+  if (assembly.type != 0 && !continues) guest_exit(&guest, "a request inside another");
+  if (assembly.length + frame->length > REQUEST_MAX) guest_exit(&guest, "a request too long");
+  memcpy(assembly.bytes + assembly.length, frame->payload, frame->length);
+  assembly.length += frame->length;
+  assembly.type = frame->type;
+  assembly.channel = frame->channel;
+  if (frame->flags & FLAG_MORE) return;
+  size_t length = assembly.length;
+  assembly.type = 0;
+  assembly.length = 0;
+  if (frame->type == FRAME_EXEC) exec_start(&guest, frame->channel, assembly.bytes, length);
+  else configure(assembly.bytes, length);
+}
+
+static void on_data(struct channel *channel, const struct frame *frame) {
+  if (!inflow_receive(&channel->in, frame->payload, frame->length))
+    guest_exit(&guest, "DATA beyond its window or end");
+  if (channel->kind == CHANNEL_PUT) put_data(&guest, channel, frame->payload, frame->length);
+  if (channel->kind == CHANNEL_EXEC) exec_feed(channel);
+  if (channel->kind == CHANNEL_RELAY && channel->in.fd >= 0)
+    relay_settle(&guest, channel, inflow_drain(&channel->in));
+  inflow_grant(&guest, channel);
+}
+
+static void on_end(struct channel *channel) {
+  if (channel->in.ended) guest_exit(&guest, "END twice");
+  channel->in.ended = true;
+  if (channel->kind == CHANNEL_PUT) put_end(&guest, channel);
+  if (channel->kind == CHANNEL_EXEC) exec_feed(channel);
+  if (channel->kind == CHANNEL_RELAY) relay_settle(&guest, channel, 0);
+}
+
+static void on_window(struct channel *channel, const struct frame *frame) {
+  struct outflow *flow = &channel->out[frame->flags];
+  uint32_t most = channel->kind == CHANNEL_RELAY ? WINDOW_SMALL : WINDOW_LARGE;
+  uint32_t grant = read_u32(frame->payload);
+  if (grant == 0 || grant > most - flow->credit) guest_exit(&guest, "WINDOW beyond its bound");
+  flow->credit += grant;
+}
+
+static void on_close(struct channel *channel, const struct frame *frame) {
+  if (channel->close_received) guest_exit(&guest, "CLOSE twice");
+  channel->close_received = true;
+  switch (channel->kind) {
+    case CHANNEL_EXEC:
+      exec_abandon(&guest, channel);
+      return;
+    case CHANNEL_PUT:
+    case CHANNEL_GET:
+      file_abandon(channel);
+      break;
+    case CHANNEL_RELAY:
+      relay_reset(channel, frame->length > 0);
+      break;
+    case CHANNEL_FREE:
+      break;
+  }
+  channel_close(&guest, channel, NULL, 0);
+  channel_release(&guest, channel);
+}
+
+static void on_channel_frame(const struct frame *frame) {
+  struct channel *channel = channel_find(&guest, frame->channel);
+  if (!channel || channel->close_received) guest_exit(&guest, "no such channel");
+  bool is_exec = channel->kind == CHANNEL_EXEC, takes_data = channel->kind != CHANNEL_GET;
+  switch (frame->type) {
+    case FRAME_DATA:
+      if (!takes_data) break;
+      on_data(channel, frame);
+      return;
+    case FRAME_END:
+      if (!takes_data) break;
+      on_end(channel);
+      return;
+    case FRAME_WINDOW:
+      if (channel->kind == CHANNEL_PUT || (frame->flags == STREAM_ERROR && !is_exec)) break;
+      on_window(channel, frame);
+      return;
+    case FRAME_CLOSE:
+      on_close(channel, frame);
+      return;
+    case FRAME_SIGNAL:
+      if (!is_exec || frame->payload[0] < 1 || frame->payload[0] > 31) break;
+      exec_signal(channel, frame->payload[0]);
+      return;
+    case FRAME_RESIZE:
+      if (!is_exec) break;
+      exec_resize(channel, read_u16(frame->payload), read_u16(frame->payload + 2));
+      return;
+    default:
+      break;
+  }
+  guest_exit(&guest, "a frame that its channel does not take");
+}
+
+static void on_frame(const struct frame *frame) {
+  if (!guest.configured && frame->type != FRAME_CONFIGURE && frame->type != FRAME_PING)
+    guest_exit(&guest, "a frame before CONFIGURE");
+  switch (frame->type) {
+    case FRAME_PING:
+      output_frame(&guest.output, FRAME_PONG, 0, 0, frame->payload, frame->length);
+      return;
+    case FRAME_STATS:
+      stats_reply(&guest, read_u32(frame->payload));
+      return;
+    case FRAME_CONFIGURE:
+    case FRAME_EXEC:
+      assemble(frame);
+      return;
+    case FRAME_PUT:
+      put_start(&guest, frame->channel, frame->payload, frame->length);
+      return;
+    case FRAME_GET:
+      get_start(&guest, frame->channel, frame->payload, frame->length);
+      return;
+    default:
+      on_channel_frame(frame);
+  }
+}
+
+/* ---- the wire ---- */
+
+/* Handles what has arrived, as long as the answers have room. */
+static void handle_input(void) {
+  struct frame frame;
+  guest.wire_has_more = false;
+  while (input.start < input.end) {
+    if (!output_has_room(&guest.output, 0)) {
+      guest.wire_has_more = true;
+      return;
+    }
+    int taken = frame_parse(input.bytes + input.start, input.end - input.start, &frame);
+    if (taken < 0) guest_exit(&guest, "not a frame");
+    if (taken == 0) break;
+    on_frame(&frame);
+    input.start += (size_t)taken;
+  }
+  memmove(input.bytes, input.bytes + input.start, input.end - input.start);
+  input.end -= input.start;
+  input.start = 0;
+}
+
+static void read_wire(void) {
+  ssize_t n = read(guest.wire_in, input.bytes + input.end, sizeof input.bytes - input.end);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (n <= 0) guest_exit(&guest, NULL); /* The daemon is gone. */
+  input.end += (size_t)n;
+}
+
+/* ---- the loop ---- */
+
+enum { SLOT_WIRE_IN, SLOT_WIRE_OUT, SLOT_SIGNALS, SLOT_DNS, SLOT_LISTENERS };
+enum { SLOT_CHANNELS = SLOT_LISTENERS + LISTENERS_MAX };
+enum { CHANNEL_IN, CHANNEL_OUT, CHANNEL_ERROR, CHANNEL_STATUS, CHANNEL_SLOTS };
+
+static struct pollfd polled[SLOT_CHANNELS + CHANNEL_SLOTS * CHANNELS_MAX];
+
+/* A descriptor that nothing is wanted from is left out, or its hang-up would wake the loop. */
+static void want(unsigned slot, int fd, short events) {
+  polled[slot] = (struct pollfd){.fd = events ? fd : -1, .events = events};
+}
+
+static bool ready(unsigned slot) { return polled[slot].fd >= 0 && polled[slot].revents; }
+
+static unsigned polled_count;
+
+static unsigned channel_slot(unsigned index) { return SLOT_CHANNELS + CHANNEL_SLOTS * index; }
+
+/* Says what to wait for; returns how long. */
+static int prepare(void) {
+  bool has_room = output_has_room(&guest.output, 0);
+  bool may_accept = guest.relay_channels < RELAY_CHANNELS_MAX && has_room;
+  int timeout_ms = guest.more_to_reap && has_room ? 0 : -1;
+  want(SLOT_WIRE_IN, guest.wire_in, guest.wire_has_more ? 0 : POLLIN);
+  want(SLOT_WIRE_OUT, guest.output.fd, guest.output.start < guest.output.end ? POLLOUT : 0);
+  want(SLOT_SIGNALS, guest.signals, POLLIN);
+  want(SLOT_DNS, guest.dns, guest.dns >= 0 ? POLLIN : 0);
+  for (unsigned i = 0; i < LISTENERS_MAX; i++)
+    want(SLOT_LISTENERS + i, guest.listener_fds[i], may_accept ? POLLIN : 0);
+  polled_count = SLOT_CHANNELS;
+  for (unsigned i = 0; i < CHANNELS_MAX; i++) {
+    struct channel *channel = &guest.channels[i];
+    unsigned slot = channel_slot(i);
+    if (channel->kind != CHANNEL_FREE) polled_count = slot + CHANNEL_SLOTS;
+    bool file = channel->kind == CHANNEL_GET || channel->kind == CHANNEL_FREE;
+    bool out = !file && outflow_may_read(&guest, &channel->out[0]);
+    bool error = !file && outflow_may_read(&guest, &channel->out[1]);
+    bool eot_pending = channel->kind == CHANNEL_EXEC && channel->in.ended;
+    want(slot + CHANNEL_IN, channel->in.fd, channel->in.used > 0 || eot_pending ? POLLOUT : 0);
+    want(slot + CHANNEL_OUT, channel->out[0].fd, out ? POLLIN : 0);
+    want(slot + CHANNEL_ERROR, channel->out[1].fd, error ? POLLIN : 0);
+    want(slot + CHANNEL_STATUS, channel->status_fd, channel->kind == CHANNEL_EXEC ? POLLIN : 0);
+    if (channel->kind == CHANNEL_GET && outflow_may_read(&guest, &channel->out[0])) timeout_ms = 0;
+    bool draining = channel->kind == CHANNEL_EXEC && !channel->alive && !channel->close_sent;
+    if (draining && timeout_ms < 0) timeout_ms = 50;
+  }
+  return timeout_ms;
+}
+
+static void serve_exec(struct channel *channel, unsigned slot) {
+  if (ready(slot + CHANNEL_STATUS) && channel->status_fd >= 0) exec_status_ready(&guest, channel);
+  if (ready(slot + CHANNEL_IN)) exec_feed(channel);
+  bool started = channel->status_fd < 0 && !channel->failed_step && !channel->close_received;
+  for (uint8_t i = 0; i < 2 && started; i++) {
+    if (!ready(slot + CHANNEL_OUT + i)) continue;
+    /* A terminal whose last user is gone reads as EIO. */
+    if (outflow_pump(&guest, channel, i) != 0) outflow_end(&guest, channel, i);
+  }
+  if (!channel->alive) exec_settle(&guest, channel);
+}
+
+static void serve_relay(struct channel *channel, unsigned slot) {
+  int error = 0;
+  if (ready(slot + CHANNEL_IN) && channel->in.fd >= 0) error = inflow_drain(&channel->in);
+  if (error == 0 && ready(slot + CHANNEL_OUT)) error = outflow_pump(&guest, channel, STREAM_MAIN);
+  relay_settle(&guest, channel, error);
+}
+
+static void serve_channels(unsigned first) {
+  for (unsigned n = 0; n < CHANNELS_MAX; n++) {
+    unsigned i = (first + n) % CHANNELS_MAX;
+    struct channel *channel = &guest.channels[i];
+    if (channel->kind == CHANNEL_FREE || !output_has_room(&guest.output, 0)) continue;
+    if (channel->kind == CHANNEL_EXEC) serve_exec(channel, channel_slot(i));
+    if (channel->kind == CHANNEL_RELAY) serve_relay(channel, channel_slot(i));
+    if (channel->kind == CHANNEL_GET) get_pump(&guest, channel);
+    if (channel->kind != CHANNEL_FREE) inflow_grant(&guest, channel);
+  }
+}
+
+static void serve(void) {
+  struct signalfd_siginfo ignored[8];
+  unsigned first = 0;
+  for (;;) {
+    int timeout_ms = prepare();
+    int count = poll(polled, polled_count, timeout_ms);
+    if (count < 0 && errno != EINTR) fail("poll");
+    if (count < 0) continue;
+    /* Whoever was served first is served last next time. */
+    serve_channels(first++ % CHANNELS_MAX);
+    if (ready(SLOT_SIGNALS) && read(guest.signals, ignored, sizeof ignored) > 0)
+      guest.more_to_reap = true;
+    if (guest.more_to_reap && output_has_room(&guest.output, 0)) reap(&guest);
+    if (ready(SLOT_WIRE_IN)) read_wire();
+    handle_input();
+    if (ready(SLOT_DNS)) dns_ready(&guest);
+    for (unsigned i = 0; i < LISTENERS_MAX; i++)
+      if (ready(SLOT_LISTENERS + i) && guest.relay_channels < RELAY_CHANNELS_MAX &&
+          output_has_room(&guest.output, 0))
+        relay_accept(&guest, i);
+    if (!output_flush(&guest.output)) guest_exit(&guest, NULL);
+  }
+}
+
+/* ---- start ---- */
+
+static void take_wire(int in, int out) {
+  guest.wire_in = fcntl(in, F_DUPFD_CLOEXEC, 10);
+  guest.output.fd = fcntl(out, F_DUPFD_CLOEXEC, 10);
+  int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (guest.wire_in < 0 || guest.output.fd < 0 || nothing < 0) fail("taking the wire");
+  dup2(nothing, STDIN_FILENO);
+  dup2(nothing, STDOUT_FILENO);
+  if (in > STDERR_FILENO) close(in);
+  fcntl(guest.wire_in, F_SETFL, O_NONBLOCK);
+  fcntl(guest.output.fd, F_SETFL, O_NONBLOCK);
+}
+
+static void remember_score(void) {
+  guest.score_fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+  ssize_t n = guest.score_fd < 0 ? 0 : read(guest.score_fd, guest.score, sizeof guest.score - 1);
+  if (n <= 0) strcpy(guest.score, "0");
+}
+
+/* A fresh network namespace may have its loopback down; without the right this changes nothing. */
+static void raise_loopback(void) {
+  struct ifreq request = {.ifr_name = "lo"};
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  if (ioctl(fd, SIOCGIFFLAGS, &request) == 0 && !(request.ifr_flags & IFF_UP)) {
+    request.ifr_flags |= IFF_UP;
+    ioctl(fd, SIOCSIFFLAGS, &request);
+  }
+  close(fd);
+}
+
+static void raise_descriptor_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max < 4096 ? limit.rlim_max : 4096;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+static void watch_children(void) {
+  sigset_t children;
+  sigemptyset(&children);
+  sigaddset(&children, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &children, NULL);
+  signal(SIGPIPE, SIG_IGN);
+  guest.signals = signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
+  if (guest.signals < 0) fail("signalfd");
+}
+
+static void say_hello(void) {
+  uint8_t hello[8];
+  bool terminal = access("/dev/ptmx", R_OK | W_OK) == 0;
+  write_u32(hello, HELLO_MAGIC);
+  write_u16(hello + 4, PROTOCOL_VERSION);
+  write_u16(hello + 6, (uint16_t)((guest.is_init ? HELLO_INIT : 0) | (terminal ? HELLO_TERMINAL : 0)));
+  output_frame(&guest.output, FRAME_HELLO, 0, 0, hello, sizeof hello);
+  if (!output_flush(&guest.output)) guest_exit(&guest, NULL);
+}
+
+int main(int argc, char **argv) {
+  int in = STDIN_FILENO, out = STDOUT_FILENO;
+  if (argc == 3 && strcmp(argv[1], "--wire") == 0) in = out = atoi(argv[2]);
+  else if (argc != 1) {
+    dprintf(STDERR_FILENO, "usage: aegis-guest [--wire FD]\n");
+    return 64;
+  }
+  guest.is_init = getpid() == 1;
+  guest.dns = -1;
+  for (unsigned i = 0; i < LISTENERS_MAX; i++) guest.listener_fds[i] = -1;
+  take_wire(in, out);
+  remember_score();
+  /* From here on no process of the same user can look into this one. */
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) fail("PR_SET_DUMPABLE");
+  if (!guest.is_init && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) fail("subreaper");
+  raise_descriptor_limit();
+  raise_loopback();
+  watch_children();
+  say_hello();
+  serve();
+}

@@ -1,0 +1,84 @@
+/* What the guest can see of processes, memory and disk. */
+#define _GNU_SOURCE
+#include "guest.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+struct totals {
+  uint64_t ticks, pages;
+  uint32_t processes;
+};
+
+static void add_process(const char *pid, struct totals *totals) {
+  char path[64], text[1024];
+  snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+  if (fd >= 0) close(fd);
+  if (n <= 0) return;
+  text[n] = 0;
+  /* Fields 14 and 15 are user and system ticks, 24 is resident pages; see proc(5). */
+  unsigned long long user, system, resident;
+  const char *after_name = strrchr(text, ')');
+  int found = after_name ? sscanf(after_name + 1,
+                                  " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d "
+                                  "%*d %*d %*d %*d %*u %*u %llu",
+                                  &user, &system, &resident)
+                         : 0;
+  if (found != 3) return;
+  totals->ticks += user + system;
+  totals->pages += resident;
+  totals->processes++;
+}
+
+static uint64_t microseconds(struct timeval time) {
+  return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
+}
+
+void stats_reply(struct guest *guest, uint32_t request) {
+  struct totals totals = {0};
+  DIR *proc = opendir("/proc");
+  for (struct dirent *entry; proc && (entry = readdir(proc));)
+    if (isdigit((unsigned char)entry->d_name[0])) add_process(entry->d_name, &totals);
+  if (proc) closedir(proc);
+
+  struct rusage gone;
+  getrusage(RUSAGE_CHILDREN, &gone);
+  uint64_t live = totals.ticks * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+  uint64_t memory = totals.pages * (uint64_t)sysconf(_SC_PAGESIZE);
+  if (memory > guest->memory_peak) guest->memory_peak = memory;
+
+  uint8_t payload[32];
+  write_u32(payload, request);
+  write_u64(payload + 4, live + microseconds(gone.ru_utime) + microseconds(gone.ru_stime));
+  write_u64(payload + 12, memory);
+  write_u64(payload + 20, guest->memory_peak);
+  write_u32(payload + 28, totals.processes);
+  output_frame(&guest->output, FRAME_STATS_REPLY, 0, 0, payload, sizeof payload);
+}
+
+/* Whether one of the places where an agent may write has no block or no inode left. */
+bool disk_is_full(void) {
+  static const char *const places[] = {"/workspace", "/tmp"};
+  for (unsigned i = 0; i < sizeof places / sizeof *places; i++) {
+    struct statvfs about;
+    if (statvfs(places[i], &about) < 0 || about.f_flag & ST_RDONLY || about.f_blocks == 0) continue;
+    if (about.f_bavail == 0 || (about.f_files > 0 && about.f_favail == 0)) return true;
+  }
+  return false;
+}
+
+uint64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}

@@ -1,0 +1,79 @@
+import { Duplex } from 'node:stream'
+import { type Frame, FrameType, ProtocolViolation } from './wire/frame.ts'
+import { WINDOW_SMALL_BYTES } from './wire/limits.ts'
+import { parseClose } from './wire/messages.ts'
+import { ReceiveStream } from './wire/receive-stream.ts'
+import { SendStream } from './wire/send-stream.ts'
+import type { Channel, WireLink } from './wire/wire-link.ts'
+
+/**
+ * A connection that was opened inside, as a Duplex: back-pressure and half-close both ways.
+ * Destroying it before both ends ended resets the connection inside. It is never destroyed with
+ * an error, since a listener that somebody forgot must not let a guest end the daemon.
+ */
+export class ConnectChannel extends Duplex implements Channel {
+  readonly #link: WireLink
+  readonly #id: number
+  readonly #incoming: ReceiveStream
+  readonly #outgoing: SendStream
+
+  constructor(link: WireLink, id: number) {
+    super({ allowHalfOpen: true, readableHighWaterMark: WINDOW_SMALL_BYTES })
+    this.#link = link
+    this.#id = id
+    this.#incoming = new ReceiveStream(WINDOW_SMALL_BYTES, (credit) => link.grant(id, 0, credit))
+    this.#outgoing = new SendStream((payload) => link.sendOn(FrameType.data, id, payload))
+  }
+
+  receive(frame: Frame): void {
+    switch (frame.type) {
+      case FrameType.data:
+        if (frame.flags !== 0) throw new ProtocolViolation('A connection has one stream')
+        this.#incoming.accept(frame.payload)
+        return
+      case FrameType.end:
+        if (frame.flags !== 0) throw new ProtocolViolation('A connection has one stream')
+        this.#incoming.finish()
+        return
+      case FrameType.window:
+        this.#outgoing.grant(frame.payload.readUInt32BE(0))
+        return
+      case FrameType.close:
+        this.#outgoing.stop()
+        if (parseClose(frame)) this.destroy()
+        else if (!this.#incoming.ended && !this.destroyed)
+          throw new ProtocolViolation('CLOSE before END')
+        return
+      default:
+        throw new ProtocolViolation(`Type ${frame.type} on a connection`)
+    }
+  }
+
+  lose(): void {
+    this.destroy()
+  }
+
+  override _read(): void {
+    for (let chunk = this.#incoming.take(); chunk; chunk = this.#incoming.take())
+      if (!this.push(chunk)) return
+    if (this.#incoming.ended) this.push(null)
+    else this.#incoming.onceReadable(() => this._read())
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    void this.#outgoing.write(chunk).then(done)
+  }
+
+  override _final(done: () => void): void {
+    this.#link.sendOn(FrameType.end, this.#id)
+    done()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    const inOrder = this.readableEnded && this.writableFinished
+    this.#link.close(this.#id, inOrder ? '' : 'relay ECONNRESET')
+    this.#incoming.discard()
+    this.#outgoing.stop()
+    done(error)
+  }
+}

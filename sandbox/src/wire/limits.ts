@@ -1,0 +1,31 @@
+/** The fixed sizes of the wire protocol; docs/reference/wire-protocol.md explains each. */
+export const PROTOCOL_VERSION = 1
+export const HELLO_MAGIC = 0x41454749
+
+export const FRAME_MAX_BYTES = 32_768
+export const HEADER_BYTES = 8
+export const PAYLOAD_MAX_BYTES = FRAME_MAX_BYTES - HEADER_BYTES
+
+export const REQUEST_MAX_BYTES = 1 << 20
+export const VECTOR_MAX = 4_096
+export const PATH_MAX_BYTES = 4_095
+export const NAME_MAX_BYTES = 253
+export const REASON_MAX_BYTES = 64
+export const LISTENERS_MAX = 16
+export const NAMES_MAX = 1_024
+
+export const HOST_CHANNELS_MAX = 64
+export const GUEST_CHANNELS_MAX = 256
+/** Channels that the guest opens have this bit. */
+export const GUEST_CHANNEL_BIT = 0x8000_0000
+
+/** To the guest, and connections in both directions. */
+export const WINDOW_SMALL_BYTES = 64 * 1024
+/** From the guest: output of commands, content of files. */
+export const WINDOW_LARGE_BYTES = 256 * 1024
+/** What even the smallest DATA frame takes from the window, so that crumbs cost memory's price. */
+export const DATA_COST_MIN = 256
+
+/** Notices a guest may send at once, and then per second. The guest itself keeps to far fewer. */
+export const NOTICE_BURST = 1_000
+export const NOTICES_PER_SECOND = 20

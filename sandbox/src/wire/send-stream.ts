@@ -1,0 +1,63 @@
+import { ProtocolViolation } from './frame.ts'
+import { DATA_COST_MIN, PAYLOAD_MAX_BYTES, WINDOW_SMALL_BYTES } from './limits.ts'
+
+interface Pending {
+  chunk: Buffer
+  readonly accepted: () => void
+}
+
+/** What the host sends on one stream: in order, cut into frames, no more than the guest allows. */
+export class SendStream {
+  readonly #emit: (payload: Buffer) => void
+  readonly #pending: Pending[] = []
+  #credit = WINDOW_SMALL_BYTES
+  #stopped = false
+
+  constructor(emit: (payload: Buffer) => void) {
+    this.#emit = emit
+  }
+
+  /** Resolves when all bytes are on their way, or when nobody wants them any more. */
+  write(chunk: Uint8Array): Promise<void> {
+    if (this.#stopped || chunk.length === 0) return Promise.resolve()
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    return new Promise((accepted) => {
+      this.#pending.push({ chunk: bytes, accepted })
+      this.#flush()
+    })
+  }
+
+  /** Resolves when nothing waits any more. */
+  drained(): Promise<void> {
+    if (this.#pending.length === 0) return Promise.resolve()
+    return new Promise((accepted) => this.#pending.push({ chunk: Buffer.alloc(0), accepted }))
+  }
+
+  /** @throws ProtocolViolation when the guest grants more than its window holds */
+  grant(credit: number): void {
+    if (credit === 0 || this.#credit + credit > WINDOW_SMALL_BYTES)
+      throw new ProtocolViolation('WINDOW beyond its bound')
+    this.#credit += credit
+    this.#flush()
+  }
+
+  /** Lets go of everything that waits. */
+  stop(): void {
+    this.#stopped = true
+    for (const { accepted } of this.#pending.splice(0)) accepted()
+  }
+
+  #flush(): void {
+    for (let first = this.#pending[0]; first; first = this.#pending[0]) {
+      while (first.chunk.length > 0) {
+        if (this.#credit < DATA_COST_MIN) return
+        const size = Math.min(first.chunk.length, this.#credit, PAYLOAD_MAX_BYTES)
+        this.#credit -= Math.max(size, DATA_COST_MIN)
+        this.#emit(first.chunk.subarray(0, size))
+        first.chunk = first.chunk.subarray(size)
+      }
+      this.#pending.shift()
+      first.accepted()
+    }
+  }
+}
