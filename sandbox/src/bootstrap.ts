@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SandboxFile } from '@aegis/core'
+import { ownDirectory } from './own-directory.ts'
 
 /** A script that turns a prompt into an answer, and how to run it. */
 export interface Bootstrap {
@@ -8,16 +9,13 @@ export interface Bootstrap {
   readonly argv: readonly [string, ...string[]]
 }
 
-const directory = join(import.meta.dirname, '..', 'bootstrap')
-const path = '/tmp/aegis-bootstrap'
-
 /** The bootstrap script as a file to put into a sandbox, and the argv that runs it there. */
 export function bootstrapFor(language: 'python' | 'javascript'): Bootstrap {
-  if (language === 'python') return make('bootstrap.py', `${path}.py`, 'python3')
-  return make('bootstrap.mjs', `${path}.mjs`, 'node')
+  return language === 'python' ? load('python3', 'bootstrap.py') : load('node', 'bootstrap.mjs')
 }
 
-function make(source: string, target: string, interpreter: string): Bootstrap {
-  const content = readFileSync(join(directory, source))
-  return { file: { path: target, content, mode: 0o755 }, argv: [interpreter, target] }
+function load(interpreter: string, name: string): Bootstrap {
+  const path = `/tmp/aegis-${name}`
+  const content = readFileSync(join(ownDirectory('bootstrap'), name))
+  return { file: { path, content, mode: 0o755 }, argv: [interpreter, path] }
 }

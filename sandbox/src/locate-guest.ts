@@ -1,8 +1,11 @@
 import { execFile } from 'node:child_process'
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { access, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { arch } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { AegisError } from '@aegis/core'
+import { ownDirectory } from './own-directory.ts'
 
 export interface LocateGuestOptions {
   /** Where the compiled program is kept; made when missing. */
@@ -11,45 +14,53 @@ export interface LocateGuestOptions {
   readonly prebuilt?: string
 }
 
-const sourceDirectory = join(import.meta.dirname, '..', 'guest')
 const flags = ['-std=gnu11', '-Os', '-s', '-static', '-Wall', '-Wextra', '-Werror']
 const run = promisify(execFile)
 
 /**
- * Path of the guest program for this machine, compiled with `cc` when missing or older than its
- * source. Callers at the same time do not disturb each other.
- * @throws AegisError `unsupported` / `guest.compiler` when it cannot be compiled
+ * Path of the guest program for this machine, compiled with `cc` when its source changed or it is
+ * missing. Several may ask at once, in several processes.
+ * @throws AegisError `unsupported` / `guest.no-compiler` nothing prebuilt and no C compiler
  */
-export async function locateGuest({
-  buildDirectory,
-  prebuilt,
-}: LocateGuestOptions): Promise<string> {
-  if (prebuilt !== undefined && (await modifiedMs(prebuilt)) !== undefined) return prebuilt
-  const program = join(buildDirectory, `aegis-guest-${process.arch}`)
-  const names = (await readdir(sourceDirectory)).filter((name) => /\.[ch]$/.test(name)).sort()
-  const sources = names.map((name) => join(sourceDirectory, name))
-  const newest = Math.max(...(await Promise.all(sources.map(modifiedMs))).map((ms) => ms ?? 0))
-  const built = await modifiedMs(program)
-  if (built !== undefined && built > newest) return program
-
-  await mkdir(buildDirectory, { recursive: true })
-  const fresh = `${program}.${process.pid}.${Math.round(performance.now() * 1000)}`
-  try {
-    await run('cc', [...flags, '-o', fresh, ...sources.filter((name) => name.endsWith('.c'))])
-    await rename(fresh, program)
-  } catch (error) {
-    await rm(fresh, { force: true })
-    throw new AegisError(
-      'unsupported',
-      'guest.compiler',
-      'The guest program could not be compiled; install a C compiler with static libc (Debian: apt-get install gcc libc6-dev)',
-      { cause: error },
-    )
-  }
+export async function locateGuest(options: LocateGuestOptions): Promise<string> {
+  const { buildDirectory, prebuilt } = options
+  if (prebuilt !== undefined && (await exists(prebuilt))) return prebuilt
+  const directory = ownDirectory('guest')
+  const names = (await readdir(directory)).filter((name) => /\.[ch]$/.test(name)).sort()
+  const sources = names.map((name) => join(directory, name))
+  const program = join(buildDirectory, `guest-${arch()}-${await digest(sources)}`)
+  if (!(await exists(program))) await compile(sources, program)
   return program
 }
 
-async function modifiedMs(path: string): Promise<number | undefined> {
-  const about = await stat(path).catch(() => undefined)
-  return about?.mtimeMs
+async function digest(sources: readonly string[]): Promise<string> {
+  const contents = await Promise.all(sources.map((source) => readFile(source)))
+  const hash = createHash('sha256').update(flags.join(' '))
+  for (const content of contents) hash.update(content)
+  return hash.digest('hex').slice(0, 12)
+}
+
+async function compile(sources: readonly string[], program: string): Promise<void> {
+  // Renamed into place, so that of two that compile at once neither runs half a program.
+  const unfinished = `${program}.${process.pid}.${performance.now()}`
+  await mkdir(join(program, '..'), { recursive: true })
+  try {
+    await run('cc', [...flags, '-o', unfinished, ...sources.filter((name) => name.endsWith('.c'))])
+    await rename(unfinished, program)
+  } catch (cause) {
+    await rm(unfinished, { force: true })
+    throw new AegisError(
+      'unsupported',
+      'guest.no-compiler',
+      'The guest program could not be compiled. Install a C compiler and the static C library: apt-get install gcc libc6-dev',
+      { cause },
+    )
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }
