@@ -110,7 +110,8 @@ function startFailed(hasEnded: boolean, logPath: string, lines: readonly string[
   const what = hasEnded
     ? 'The daemon ended before it was ready'
     : `The daemon was not ready within ${readyWithinMs / 1000} s and was stopped`
-  const shown = lines.length === 0 ? '' : `. Its log ends with:\n${lines.join('\n')}`
+  const shown =
+    lines.length === 0 ? '' : `. Its log ends with:\n${lines.map((line) => `  ${line}`).join('\n')}`
   return new AegisError('conflict', 'daemon.start-failed', `${what}${shown}`, {
     details: { help: `read ${logPath}, or start it with --foreground` },
   })

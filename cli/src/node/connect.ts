@@ -59,9 +59,9 @@ async function openEmbedded({ settings, env, cwd, terminal }: ConnectOptions): P
   if (!terminal.json) {
     terminal.note(terminal.noteStyle.dim(`No daemon is running; working on ${home} directly`))
   }
-  // Where the log shares the terminal with the answer, it keeps to what the user must know.
+  // Where the log shares the terminal with the answer, it keeps to what went wrong.
   const isLogShared = config.spec.observability.logging.file === undefined
-  const logLevel = settings.logLevel ?? (isLogShared ? 'warn' : undefined)
+  const logLevel = settings.logLevel ?? (isLogShared ? 'error' : undefined)
   const node = await openNode({ home, config, env, logLevel })
   return {
     controlPlane: node.controlPlane,

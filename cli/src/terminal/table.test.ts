@@ -22,6 +22,16 @@ describe('renderTable', () => {
     )
   })
 
+  it('keeps a gap between numbers on the right and what follows', () => {
+    const counted: readonly Column<Row>[] = [
+      { title: 'COUNT', value: (row) => row.name, align: 'right' },
+      { title: 'TEXT', value: (row) => row.text },
+    ]
+    expect(renderTable(counted, [{ name: '7', text: 'x' }], { columns: 80 })).toBe(
+      'COUNT  TEXT\n    7  x',
+    )
+  })
+
   it('cuts the flexible column where the terminal is narrow, and never the others', () => {
     const rows = [{ name: 'a-name-that-is-long', text: '世界'.repeat(40) }]
     const table = renderTable(columns, rows, { columns: 40 })

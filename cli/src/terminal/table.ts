@@ -25,8 +25,8 @@ export function renderTable<Row>(
   const widths = fit(columns, cells, options.columns)
   const table = new CliTable({
     chars: borderless,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-    colWidths: widths.map((width, index) => (index < widths.length - 1 ? width + gap : width)),
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': gap },
+    colWidths: widths.map((width) => width + gap),
     colAligns: columns.map((column) => column.align ?? 'left'),
   })
   table.push(columns.map((column) => (options.title ?? String)(column.title)))
