@@ -56,8 +56,9 @@ export function makeExecutionControl(deps: ExecutionControlDeps): ExecutionContr
     },
 
     async *events(id, { after = 0, follow = false }, signal) {
-      const { id: known } = await find(id)
-      if (follow) yield* followExecution(events, known, after, signal)
+      const { id: known, status } = await find(id)
+      // Behind the end of a finished execution nothing is left to wait for.
+      if (follow && !isTerminal(status)) yield* followExecution(events, known, after, signal)
       else yield* storedEvents(events, known, after)
     },
 

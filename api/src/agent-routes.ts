@@ -1,0 +1,208 @@
+import {
+  type AgentExecutionEvent,
+  type ControlPlane,
+  manifestJsonSchema,
+  parseManifest,
+  parseManifestValue,
+} from '@aegis/core'
+import {
+  agentLookup,
+  agentSummaries,
+  agentSummary,
+  agentSummaryToWire,
+  deployResult,
+  deployResultToWire,
+  eventToWire,
+  executionStarted,
+  manifest,
+  success,
+} from '@aegis/sdk/wire'
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { answers, eventAnswers } from './answers.ts'
+import type { EventStreams } from './event-stream-reply.ts'
+import { takeYamlBodies } from './parse-body.ts'
+import {
+  agentEventsQuery,
+  agentParams,
+  deployQuery,
+  emptyBody,
+  executeBody,
+  lastAgentEvent,
+  manifestQuery,
+  nameParams,
+  noQuery,
+  reasonBody,
+} from './requests.ts'
+
+interface Deps {
+  readonly controlPlane: ControlPlane
+  readonly streams: EventStreams
+}
+
+export const agentRoutes: FastifyPluginAsyncZod<Deps> = async (app, { controlPlane, streams }) => {
+  const { agents, executions } = controlPlane
+  await app.register(deployRoute, { controlPlane })
+
+  app.get(
+    '/agents',
+    { schema: { tags, querystring: noQuery, response: answers(agentSummaries) } },
+    async () => (await agents.list()).map(agentSummaryToWire),
+  )
+
+  app.get(
+    '/agents/lookup/:name',
+    { schema: { tags, params: nameParams, querystring: noQuery, response: answers(agentLookup) } },
+    async ({ params }) => ({ id: (await agents.find(params.name)).id }),
+  )
+
+  app.get(
+    '/agents/:ref',
+    {
+      schema: {
+        tags,
+        params: agentParams,
+        querystring: manifestQuery,
+        response: answers(manifest),
+      },
+    },
+    ({ params, query }) => agents.manifest(params.ref, query.revision),
+  )
+
+  app.get(
+    '/agents/:ref/summary',
+    {
+      schema: { tags, params: agentParams, querystring: noQuery, response: answers(agentSummary) },
+    },
+    async ({ params }) => agentSummaryToWire(await agents.find(params.ref)),
+  )
+
+  app.delete(
+    '/agents/:ref',
+    { schema: { tags, params: agentParams, querystring: noQuery, response: answers(success) } },
+    async ({ params }) => {
+      await agents.remove(params.ref)
+      return done
+    },
+  )
+
+  app.post(
+    '/agents/:ref/pause',
+    {
+      schema: {
+        tags,
+        params: agentParams,
+        querystring: noQuery,
+        body: reasonBody,
+        response: answers(success),
+      },
+    },
+    async ({ params, body }) => {
+      await agents.pause(params.ref, body?.reason)
+      return done
+    },
+  )
+
+  app.post(
+    '/agents/:ref/resume',
+    {
+      schema: {
+        tags,
+        params: agentParams,
+        querystring: noQuery,
+        body: emptyBody,
+        response: answers(success),
+      },
+    },
+    async ({ params }) => {
+      await agents.resume(params.ref)
+      return done
+    },
+  )
+
+  app.post(
+    '/agents/:ref/execute',
+    {
+      schema: {
+        tags,
+        params: agentParams,
+        querystring: noQuery,
+        body: executeBody,
+        response: answers(executionStarted),
+      },
+    },
+    async ({ params, body: { input, ...options } }) => ({
+      execution_id: await executions.execute(params.ref, input, options),
+    }),
+  )
+
+  app.get(
+    '/agents/:ref/events',
+    {
+      schema: {
+        tags,
+        params: agentParams,
+        querystring: agentEventsQuery,
+        headers: lastAgentEvent,
+        response: eventAnswers,
+      },
+    },
+    async ({ params, query, headers }, reply) => {
+      await agents.find(params.ref) // So that an absent agent is a 404 and not a stream.
+      const last = headers['last-event-id']
+      const shown = await executions.list({ agentRef: params.ref, limit: 1_000 })
+      const canResume = shown.some(({ id }) => id === last?.execution)
+      return streams.send(reply, (signal) => {
+        const events = agents.events(params.ref, query, signal)
+        return outgoing(last !== undefined && canResume ? behind(events, last) : events)
+      })
+    },
+  )
+}
+
+async function* outgoing(events: AsyncIterable<AgentExecutionEvent>) {
+  for await (const one of events) {
+    yield { id: `${one.executionId}:${one.version}`, data: eventToWire(one.executionId, one) }
+  }
+}
+
+interface Position {
+  readonly execution: string
+  readonly version: number
+}
+
+/** What comes behind a position: executions are shown one after the other, so all before is known. */
+async function* behind(events: AsyncIterable<AgentExecutionEvent>, last: Position) {
+  let isReached = false
+  for await (const one of events) {
+    if (isReached && (one.executionId !== last.execution || one.version > last.version)) yield one
+    if (one.executionId === last.execution) isReached = true
+  }
+}
+
+/** By itself, since only here YAML is taken. */
+const deployRoute: FastifyPluginAsyncZod<Pick<Deps, 'controlPlane'>> = async (
+  app,
+  { controlPlane },
+) => {
+  takeYamlBodies(app)
+  app.post(
+    '/agents',
+    {
+      schema: {
+        tags,
+        consumes: ['application/json', 'application/yaml'],
+        querystring: deployQuery,
+        body: z.unknown().meta({ ...manifestJsonSchema() }),
+        response: answers(deployResult),
+      },
+    },
+    async ({ body, query }) => {
+      const parsed = typeof body === 'string' ? parseManifest(body) : parseManifestValue(body)
+      return deployResultToWire(await controlPlane.agents.deploy(parsed, query))
+    },
+  )
+}
+
+const tags = ['agents']
+const done = { success: true } as const

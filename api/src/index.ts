@@ -1,0 +1,3 @@
+export type { TlsFiles } from './http-server.ts'
+export type { MetricsSource } from './metrics.ts'
+export { type Api, type ApiOptions, openApi } from './open-api.ts'

@@ -1,0 +1,65 @@
+import { AegisError } from '@aegis/core'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { limits } from './limits.ts'
+import { refusal } from './problem.ts'
+
+/**
+ * JSON bodies: strict JSON, bounded depth, and none of the keys that reach into prototypes. An
+ * empty body counts as none, since many clients always send the header.
+ */
+export function parseJsonBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string' },
+    async (_request: FastifyRequest, text: string | Buffer) =>
+      text.length === 0 ? undefined : parseJson(String(text)),
+  )
+}
+
+/** YAML as text, where a manifest may come so. */
+export function takeYamlBodies(app: FastifyInstance): void {
+  const types = ['application/yaml', 'application/x-yaml', 'text/yaml', 'text/x-yaml']
+  app.addContentTypeParser(
+    types,
+    { parseAs: 'string' },
+    async (_request: FastifyRequest, text: string | Buffer) => String(text),
+  )
+}
+
+export function parseJson(text: string): unknown {
+  let value: unknown
+  try {
+    value = JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text)
+  } catch (cause) {
+    const reason = cause instanceof SyntaxError ? cause.message : 'malformed'
+    throw refusal('request.body-malformed', `The body is not JSON: ${reason}`)
+  }
+  checkShape(value)
+  return value
+}
+
+/** Walks without recursion: depth is what it protects from. */
+function checkShape(root: unknown): void {
+  let level: unknown[] = [root]
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > limits.bodyDepth) {
+      throw new AegisError(
+        'invalid',
+        'request.body-too-deep',
+        `The body nests more than ${limits.bodyDepth} arrays or objects.`,
+      )
+    }
+    level = level.flatMap((value) => {
+      if (typeof value !== 'object' || value === null) return []
+      if (Object.hasOwn(value, '__proto__')) {
+        throw new AegisError(
+          'invalid',
+          'request.body-key',
+          'The body has a key named __proto__, which the API does not take. Rename it.',
+        )
+      }
+      return Object.values(value)
+    })
+  }
+}

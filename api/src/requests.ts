@@ -1,0 +1,90 @@
+import { executionStatus, isolation } from '@aegis/sdk/wire'
+import { z } from 'zod'
+
+/** An agent's name or id in a path. */
+export const agentParams = z.strictObject({
+  ref: z
+    .string()
+    .regex(/^[a-z0-9-]{1,128}$/, 'must be the name or the id of an agent: a-z, 0-9 and "-"'),
+})
+
+export const nameParams = z.strictObject({ name: agentParams.shape.ref })
+
+/** An execution's id in a path. */
+export const executionParams = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'must be a UUID in lower case'),
+})
+
+/** For routes that take no query. */
+export const noQuery = z.strictObject({})
+
+/** Only the two words; `fallback` when the key is not there. */
+const flag = (fallback: boolean) =>
+  z
+    .enum(['true', 'false'])
+    .default(fallback ? 'true' : 'false')
+    .transform((word) => word === 'true')
+
+const wholeNumber = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.int().min(least).max(most))
+
+export const deployQuery = z.strictObject({ replace: flag(false) })
+
+export const manifestQuery = z.strictObject({
+  revision: wholeNumber(1, 1_000_000_000).optional(),
+})
+
+export const executionsQuery = z.strictObject({
+  agent_id: agentParams.shape.ref.optional(),
+  status: executionStatus.optional(),
+  limit: wholeNumber(1, 1_000).default(20),
+})
+
+export const agentEventsQuery = z.strictObject({ follow: flag(false) })
+
+export const executionEventsQuery = z.strictObject({
+  follow: flag(true),
+  after: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(0),
+})
+
+/** A reconnecting reader's header. It says more than the `after` of a URL that it repeats. */
+export const lastVersion = z.object({
+  'last-event-id': z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be the id of an event of this stream')
+    .transform(Number)
+    .optional(),
+})
+
+export const lastAgentEvent = z.object({
+  'last-event-id': z
+    .string()
+    .regex(/^[0-9a-f-]{36}:\d{1,15}$/, 'must be the id of an event of this stream')
+    .transform((text) => ({ execution: text.slice(0, 36), version: Number(text.slice(37)) }))
+    .optional(),
+})
+
+const reason = z.string().max(1_000).optional()
+
+/** Pause and cancel may say why. */
+export const reasonBody = z.strictObject({ reason }).nullish()
+
+/** Resume takes nothing; an empty object is nothing too. */
+export const emptyBody = z.strictObject({}).nullish()
+
+export const executeBody = z
+  .strictObject({
+    input: z.unknown(),
+    priority: z.int().min(-100).max(100).optional(),
+    isolation: isolation.optional(),
+  })
+  .refine((body) => Object.hasOwn(body, 'input'), {
+    path: ['input'],
+    message: 'is missing; null is an input too',
+  })
