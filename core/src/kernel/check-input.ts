@@ -1,6 +1,6 @@
 import type * as z from 'zod'
 import { describeIssue } from './describe-issue.ts'
-import { type InputPath, inputError, maxProblems, type Problem } from './input-error.ts'
+import { type InputPath, inputError, type Problem } from './input-error.ts'
 import { type Json, locate, problemAt, type SourceDocument } from './source-document.ts'
 
 export interface InputCheck {
@@ -86,17 +86,16 @@ function problemsOf(
   value: Json,
   document: SourceDocument,
 ): Problem[] {
-  const problems: Problem[] = []
+  // The first for each path: what follows it there is a consequence.
+  const problems = new Map<string, Problem>()
   for (const issue of issues) {
     const path = inputPath(issue.path)
-    // A missing key was there when it held null: its place is better than its parent's.
-    const found = valueAt(value, path)
-    for (const { key, ...finding } of describeIssue(issue, path, found)) {
-      problems.push(problemAt(document, key === undefined ? path : [...path, key], finding))
-      if (problems.length >= maxProblems) return problems
+    for (const { key, ...finding } of describeIssue(issue, path, valueAt(value, path))) {
+      const problem = problemAt(document, key === undefined ? path : [...path, key], finding)
+      if (!problems.has(problem.path)) problems.set(problem.path, problem)
     }
   }
-  return problems
+  return [...problems.values()]
 }
 
 const inputPath = (path: readonly PropertyKey[]): InputPath =>

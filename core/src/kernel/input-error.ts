@@ -24,7 +24,7 @@ export type Finding = Pick<Problem, 'message' | 'remedy'>
 
 /** Problems that one message lists; all of them are in the error's details, up to `maxProblems`. */
 const maxListed = 20
-export const maxProblems = 100
+const maxProblems = 100
 
 /**
  * The error of a document with problems. Its message has a line for each, in the order of the

@@ -207,7 +207,7 @@ const noAnchor = (name: string): Finding => ({
 
 const remedies: ReadonlyMap<string, string> = new Map([
   ['TAB_AS_INDENT', 'Indent with spaces.'],
-  ['BAD_INDENT', 'Indent all keys of one map alike, with spaces.'],
+  ['BAD_INDENT', 'Close each bracket, and indent all keys of one map alike, with spaces.'],
   [
     'BLOCK_AS_IMPLICIT_KEY',
     'Put a nested map on lines of its own, or quote the text that holds ": ".',
