@@ -2,10 +2,13 @@
  * Starts bubblewrap inside a sandbox's limits and, for a daemon that is root, as the sandbox's own
  * unprivileged user.
  *
- *   launch [--cgroup FILE]... [--user UID GID] [--stage PATH | --lend-read PATH | --lend-write PATH]...
+ *   launch [--cgroup FILE]... [--network] [--user UID GID] [--stage PATH | --lend-read PATH | --lend-write PATH]...
  *          [--limit NAME VALUE]... -- PROGRAM ARG...
  *
  * --cgroup  a cgroup.procs file to join. Joining comes first, so that nothing runs outside the limits.
+ * --network an empty network namespace with the loopback up, where ports from 53 on are open to
+ *           all: the guest answers DNS there without a capability. Whoever is not root gets it
+ *           inside a user namespace. bubblewrap's own would belong to one that the guest is not in.
  * --user    become this user. Needs root; only then may --stage be given.
  * --stage   make the n-th such path readable at /tmp/<n> in a mount namespace that only PROGRAM
  *           sees, wherever it lies: a clone below a 0700 home is no obstacle, and nothing is left
@@ -24,14 +27,17 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -76,6 +82,7 @@ struct request {
   const char *stages[MAX_STAGES];
   enum use uses[MAX_STAGES];
   int stage_count;
+  int has_network;
   int has_user;
   uid_t uid;
   gid_t gid;
@@ -135,6 +142,8 @@ static void parse_arguments(int argc, char **argv, struct request *request) {
     } else if (is_stage(option, &request->uses[request->stage_count]) && left >= 1) {
       request->stages[request->stage_count++] = argv[++i];
       if (request->stage_count == MAX_STAGES) misuse("too many", "--stage");
+    } else if (strcmp(option, "--network") == 0) {
+      request->has_network = 1;
     } else if (strcmp(option, "--user") == 0 && left >= 2) {
       request->uid = (uid_t)parse_number(argv[++i], UINT_MAX - 1);
       request->gid = (gid_t)parse_number(argv[++i], UINT_MAX - 1);
@@ -160,6 +169,33 @@ static void join_cgroup(const char *path) {
   close(fd);
 }
 
+static void write_file(const char *path, const char *text) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || write(fd, text, strlen(text)) < 0) fail("write", path);
+  close(fd);
+}
+
+static void map_only_self(uid_t uid, gid_t gid) {
+  char map[64];
+  write_file("/proc/self/setgroups", "deny");
+  snprintf(map, sizeof map, "%u %u 1", uid, uid);
+  write_file("/proc/self/uid_map", map);
+  snprintf(map, sizeof map, "%u %u 1", gid, gid);
+  write_file("/proc/self/gid_map", map);
+}
+
+static void enter_network(void) {
+  uid_t uid = geteuid();
+  gid_t gid = getegid();
+  if (unshare(CLONE_NEWNET | (uid == 0 ? 0 : CLONE_NEWUSER)) != 0) fail("unshare", "network namespace");
+  if (uid != 0) map_only_self(uid, gid);
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  struct ifreq loopback = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+  if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &loopback) != 0) fail("raise", "loopback");
+  close(fd);
+  write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "53");
+}
+
 /* Opens a mount of its own of `path`. */
 static int clone_tree(const char *path, struct stat *info) {
   struct open_how how = {.flags = O_PATH | O_CLOEXEC,
@@ -177,10 +213,8 @@ static int clone_tree(const char *path, struct stat *info) {
 static void write_map(pid_t pid, const char *name, unsigned stored, unsigned seen) {
   char path[64], map[64];
   snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
-  int length = snprintf(map, sizeof map, "%u %u 1", stored, seen);
-  int fd = open(path, O_WRONLY | O_CLOEXEC);
-  if (fd < 0 || write(fd, map, (size_t)length) != length) fail("write", path);
-  close(fd);
+  snprintf(map, sizeof map, "%u %u 1", stored, seen);
+  write_file(path, map);
 }
 
 /* A user namespace in which `owner` is the sandbox's user: how the kernel takes a mapping. */
@@ -277,6 +311,7 @@ int main(int argc, char **argv) {
   /* A session keyring of its own: the daemon's keys are not the sandbox's. Some kernels have none. */
   (void)syscall(SYS_keyctl, JOIN_SESSION_KEYRING, NULL);
   set_limit(RLIMIT_CORE, "core", 0);
+  if (request.has_network) enter_network();
   if (request.has_user) {
     stage(&request);
     become(request.uid, request.gid);

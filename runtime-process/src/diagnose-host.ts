@@ -33,8 +33,18 @@ function bubblewrap(probe: HostProbe): HostFinding {
 
 function namespaces(probe: HostProbe): readonly HostFinding[] {
   const name = 'namespaces'
+  const detail = 'user, mount, pid, net, ipc, uts and cgroup'
+  if (probe.works && probe.launcherNetwork) return [{ name, state: 'ok', detail }]
   if (probe.works)
-    return [{ name, state: 'ok', detail: 'user, mount, pid, net, ipc, uts and cgroup' }]
+    return [
+      {
+        name,
+        state: 'warning',
+        detail: `${detail}; but only bubblewrap may make them, so names do not resolve inside`,
+        remedy:
+          'Run the daemon as root, or let other programs make user namespaces: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0',
+      },
+    ]
   if (probe.bwrapVersion === undefined) return []
   return [{ name, state: 'missing', detail: probe.because, remedy: probe.remedy }]
 }

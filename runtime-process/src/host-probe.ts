@@ -5,7 +5,12 @@ import { startBox } from './start-box.ts'
 
 /** Whether this host lets bubblewrap make a sandbox, and what to do when it does not. */
 export type HostProbe =
-  | { readonly works: true; readonly bwrapVersion: string }
+  | {
+      readonly works: true
+      readonly bwrapVersion: string
+      /** Whether the launcher may make the network namespace, so that names resolve inside. */
+      readonly launcherNetwork: boolean
+    }
   | {
       readonly works: false
       readonly because: string
@@ -31,24 +36,31 @@ export async function probeHost(options: HostProbeOptions): Promise<HostProbe> {
       remedy: 'apt-get install bubblewrap',
     }
   const bwrapVersion = version.stdout.trim().replace(/^bubblewrap /, '')
-  const box = startBox({
-    ...options,
-    procsFiles: [],
-    processLimits: [],
-    stages: [],
-    bwrap: smallest,
-  })
+  const own = await trySmallest(options, true)
+  if (own === undefined) return { works: true, bwrapVersion, launcherNetwork: true }
+  // AppArmor may let bubblewrap alone make user namespaces; the sandbox then just has no DNS.
+  const because = await trySmallest(options, false)
+  if (because === undefined) return { works: true, bwrapVersion, launcherNetwork: false }
+  return { works: false, because, remedy: await remedyFor(because), bwrapVersion }
+}
+
+/** Undefined when it worked, else what was said. */
+async function trySmallest(
+  options: HostProbeOptions,
+  launcherNetwork: boolean,
+): Promise<string | undefined> {
+  const bwrap = ['--unshare-all', ...(launcherNetwork ? ['--share-net'] : []), ...smallest]
+  const nothing = { procsFiles: [], processLimits: [], stages: [] }
+  const box = startBox({ ...options, ...nothing, launcherNetwork, bwrap })
   const outcome = await box.exited
   box.wire.destroy()
-  if (outcome === 'exited with 0') return { works: true, bwrapVersion }
-  const because = (await box.complaint) || `bubblewrap ${outcome}`
-  return { works: false, because, remedy: await remedyFor(because), bwrapVersion }
+  return outcome === 'exited with 0' ? undefined : (await box.complaint) || `bubblewrap ${outcome}`
 }
 
 const run = promisify(execFile)
 
 const smallest = [
-  ...['--unshare-all', '--unshare-user', '--uid', '1000', '--gid', '1000', '--clearenv'],
+  ...['--unshare-user', '--uid', '1000', '--gid', '1000', '--clearenv'],
   ...['--die-with-parent', '--new-session', '--as-pid-1', '--cap-drop', 'ALL'],
   // Binds the whole system, since /usr alone would not do on a host where /lib is no part of it.
   ...[

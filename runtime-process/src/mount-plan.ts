@@ -12,6 +12,8 @@ export interface MountPlanInput {
   readonly readOnlyWorkspace: string | undefined
   /** Whether the launcher stages what the sandbox's own user could not reach. */
   readonly staged: boolean
+  /** Whether the launcher makes the network namespace, or else bubblewrap. */
+  readonly launcherNetwork: boolean
 }
 
 /** One path for the launcher: our own as it is, or what its owner lends to the sandbox. */
@@ -47,6 +49,8 @@ export function planMounts(input: MountPlanInput): MountPlan {
 
   const bwrap = [
     ...isolation,
+    // Shared with the launcher, whose network namespace is empty, and with nobody else.
+    ...(input.launcherNetwork ? ['--share-net'] : []),
     // The system is world-readable where it lies; all the rest may be below somebody's 0700 home.
     ...tree.readOnly.flatMap((path) => ['--ro-bind', path, path]),
     ...tree.links.flatMap(({ path, target }) => ['--symlink', target, path]),
@@ -86,8 +90,7 @@ const isolation = [
   '--unshare-user',
   ...['--uid', `${insideUid}`, '--gid', `${insideUid}`, '--hostname', 'sandbox'],
   ...['--die-with-parent', '--new-session', '--as-pid-1', '--clearenv'],
-  // For the DNS answerer on port 53; the agent's commands lose it before they start.
-  ...['--cap-drop', 'ALL', '--cap-add', 'CAP_NET_BIND_SERVICE'],
+  ...['--cap-drop', 'ALL'],
 ]
 
 /** Parents before children, so that a writable directory inside a readable one stays writable. */

@@ -84,6 +84,7 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
   ])
   const probe = () => probeAs(users, options.launcherPath, bwrapPath)
   const firstProbe = await probe()
+  const launcherNetwork = firstProbe.works && firstProbe.launcherNetwork
   const workspaces = join(stateDirectory, 'workspaces')
   const live = new Map<string, AsyncDisposable | 'booting'>()
 
@@ -122,6 +123,7 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
       interpreters: await interpreters.mountsFor(spec.interpreter.language),
       readOnlyWorkspace: workspace?.directory,
       staged: root,
+      launcherNetwork,
     })
     const group = await limits.create(spec.id, spec.limits)
     undo.defer(() => group.remove())
@@ -130,6 +132,7 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
     signal.throwIfAborted()
     const box = startBox({
       ...mounts,
+      launcherNetwork,
       launcherPath: options.launcherPath,
       bwrapPath,
       uid: lease?.uid,

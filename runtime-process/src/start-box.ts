@@ -7,6 +7,8 @@ import type { Stage } from './mount-plan.ts'
 export interface BoxPlan {
   readonly launcherPath: string
   readonly bwrapPath: string
+  /** Whether the launcher makes the network namespace. */
+  readonly launcherNetwork: boolean
   /** Host user to become, for a daemon that is root. */
   readonly uid: number | undefined
   readonly procsFiles: readonly string[]
@@ -55,6 +57,7 @@ const complaintBytes = 4096
 function launcherArguments(plan: BoxPlan): string[] {
   return [
     ...plan.procsFiles.flatMap((file) => ['--cgroup', file]),
+    ...(plan.launcherNetwork ? ['--network'] : []),
     ...(plan.uid === undefined ? [] : ['--user', `${plan.uid}`, `${plan.uid}`]),
     ...plan.stages.flatMap(({ path, use }) => [`--${use}`, path]),
     ...[{ name: 'nofile', value: 65_536 }, ...plan.processLimits].flatMap(({ name, value }) => [

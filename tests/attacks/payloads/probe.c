@@ -161,7 +161,7 @@ static long regain_capability(void) {
 }
 static long low_port(void) {
   int fd = socket(AF_INET, SOCK_STREAM, 0);
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(80)};
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(22)};
   return bind(fd, (struct sockaddr *)&address, sizeof address);
 }
 static long raise_priority(void) { return setpriority(PRIO_PROCESS, 0, -5); }
