@@ -33,6 +33,8 @@ const minIntervalMs = 25
 export function recordConsole(options: Options): ConsoleRecorder {
   const { chunks, stream, iteration, keepCharacters, note, clock, signal } = options
   const decoder = new TextDecoder()
+  const over = new AbortController()
+  const hurry = AbortSignal.any([signal, over.signal])
   let kept = ''
   let total = 0
   let waiting = ''
@@ -43,8 +45,8 @@ export function recordConsole(options: Options): ConsoleRecorder {
       const text = waiting.slice(0, maxEventCharacters)
       waiting = waiting.slice(text.length)
       await note({ type: 'execution.console', iteration, stream, text, at: clock.now() })
-      if (waiting !== '' && waiting.length < maxEventCharacters && !signal.aborted) {
-        await clock.sleep(minIntervalMs, signal).catch(() => undefined)
+      if (waiting.length < maxEventCharacters && !hurry.aborted) {
+        await clock.sleep(minIntervalMs, hurry).catch(() => undefined)
       }
     }
   }
@@ -62,6 +64,7 @@ export function recordConsole(options: Options): ConsoleRecorder {
 
   const pump = async (): Promise<void> => {
     for await (const chunk of chunks) await take(decoder.decode(chunk, { stream: true }))
+    over.abort()
     await take(decoder.decode())
     while (flushing !== undefined) await flushing
   }
