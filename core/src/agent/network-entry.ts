@@ -28,7 +28,7 @@ export function parseNetworkEntry(text: string): NetworkEntry | Finding {
     return { message: `${quote(port)} is not a port.`, remedy: 'Use 1 to 65535.' }
   }
   const withPort = port === undefined ? {} : { port: Number(port) }
-  if (address.includes('/') || isAddress(address)) {
+  if (text.startsWith('[') || address.includes('/') || isAddress(address)) {
     const [start = '', length] = address.split(/\/(.*)/s)
     return rangeOf(text, start, length, withPort)
   }
