@@ -26,7 +26,11 @@ export function answerError(
 
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="aegis"')
-  return reply.code(problem.status).type(problemType).send(JSON.stringify(problem))
+  // As bytes: fastify would give text a charset, which JSON does not have.
+  return reply
+    .code(problem.status)
+    .type(problemType)
+    .send(Buffer.from(JSON.stringify(problem)))
 }
 
 /** The AegisError that it is, or that stands for one of fastify's own; undefined for a bug. */

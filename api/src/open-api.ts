@@ -3,12 +3,12 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AegisError, type Authenticate, type ControlPlane, type Logger } from '@aegis/core'
 import swagger from '@fastify/swagger'
-import fastify, { type FastifyInstance } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import { jsonSchemaTransform, serializerCompiler } from 'fastify-type-provider-zod'
 import { agentRoutes } from './agent-routes.ts'
 import { answerError, answerErrors } from './answer-errors.ts'
 import { requireToken } from './authorization.ts'
-import { makeEventStreams } from './event-stream-reply.ts'
+import { type EventStreams, makeEventStreams } from './event-stream-reply.ts'
 import { executionRoutes } from './execution-routes.ts'
 import { guardOrigin } from './guard-origin.ts'
 import { healthRoutes } from './health-routes.ts'
@@ -135,20 +135,33 @@ export async function buildApp(
   })
   const deps = { controlPlane, streams, closing }
   await app.register(healthRoutes, { ready: options.ready })
-  await app.register(
-    async (api) => {
-      await api.register(agentRoutes, deps)
-      await api.register(executionRoutes, deps)
-      await api.register(nodeRoutes, deps)
-    },
-    { prefix: '/api' },
-  )
+  await app.register(controlRoutes, { prefix: '/api', deps })
+  await app.register(controlRoutes, { prefix: '/v1', deps, isHidden: true })
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.text()),
   )
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   await app.ready()
   return app
+}
+
+/** What users ask of the node. Later clients of the reference call it under `/v1`. */
+const controlRoutes: FastifyPluginAsync<{ deps: RouteDeps; isHidden?: boolean }> = async (
+  app,
+  { deps, isHidden = false },
+) => {
+  app.addHook('onRoute', (route) => {
+    route.schema = { ...route.schema, hide: isHidden }
+  })
+  await app.register(agentRoutes, deps)
+  await app.register(executionRoutes, deps)
+  await app.register(nodeRoutes, deps)
+}
+
+interface RouteDeps {
+  readonly controlPlane: ControlPlane
+  readonly streams: EventStreams
+  readonly closing: AbortSignal
 }
 
 function listenError(error: unknown, address: string, port: number): unknown {

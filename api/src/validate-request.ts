@@ -1,6 +1,6 @@
 import { AegisError } from '@aegis/core'
 import type { FastifySchemaCompiler } from 'fastify'
-import type { ZodType, z } from 'zod'
+import { type ZodType, z } from 'zod'
 import { refusal } from './problem.ts'
 
 /** One place of a request that is wrong, and why. */
@@ -61,9 +61,12 @@ function describe(issue: z.core.$ZodIssue, schema: ZodType): RequestProblem {
   }
 }
 
-function knownKeys(schema: ZodType, path: string): string {
-  if (path !== '' || !('shape' in schema)) return ''
-  const keys = Object.keys(Object(schema.shape))
+function knownKeys(schema: unknown, path: string): string {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) {
+    return knownKeys(schema.unwrap(), path)
+  }
+  if (path !== '' || !(schema instanceof z.ZodObject)) return ''
+  const keys = Object.keys(schema.shape)
   return keys.length === 0 ? '; nothing is taken here' : `; known: ${keys.join(', ')}`
 }
 

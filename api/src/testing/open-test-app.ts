@@ -1,0 +1,48 @@
+import type { ControlPlane, Logger } from '@aegis/core'
+import type { FastifyInstance } from 'fastify'
+import { buildApp } from '../open-api.ts'
+
+export const token = 'a-token-of-the-tests'
+export const authorized = { authorization: `Bearer ${token}`, host: 'localhost:8000' }
+
+export interface TestApp extends AsyncDisposable {
+  readonly app: FastifyInstance
+  /** What was logged as an error. */
+  readonly bugs: object[]
+}
+
+/** The API without a port, to inject requests into. */
+export async function openTestApp(
+  controlPlane: ControlPlane,
+  { ready = () => true, bindAddress = '127.0.0.1', allowedHosts = ['aegis.example'] } = {},
+): Promise<TestApp> {
+  const bugs: object[] = []
+  const logger: Logger = {
+    debug() {},
+    info() {},
+    warn() {},
+    error: (fields) => bugs.push(fields),
+  }
+  const closing = new AbortController()
+  const app = await buildApp(
+    {
+      controlPlane,
+      authenticate: async (given) => (given === token ? { name: 'test' } : undefined),
+      network: { bindAddress, port: 0 },
+      allowedHosts,
+      version: '1.2.3',
+      metrics: [{ metrics: async () => '# HELP other_total Of another part\nother_total 1\n' }],
+      logger,
+      ready,
+    },
+    closing.signal,
+  )
+  return {
+    app,
+    bugs,
+    async [Symbol.asyncDispose]() {
+      closing.abort()
+      await app.close()
+    },
+  }
+}
