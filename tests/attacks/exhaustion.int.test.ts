@@ -138,8 +138,8 @@ describe.skipIf(why)(`the host survives${why ? ` (${why})` : ''}`, () => {
       await expectUsable(box)
       await expectUsable(box)
       expect(process.memoryUsage().rss - before).toBeLessThan(64 * MiB)
-      running.kill('KILL')
-      await running.exit
+      await box.sandbox[Symbol.asyncDispose]()
+      expect((await running.exit).code).not.toBe(0)
     })
   })
 

@@ -30,7 +30,7 @@ describe.skipIf(why)(`from inside a sandbox${why ? ` (${why})` : ''}`, () => {
       reached++
       socket.destroy()
     })
-    server.listen(options)
+    server.listen(options.path === undefined ? { ...options, port: 0 } : options)
     await once(server, 'listening')
     onTestFinished(() => void server.close())
     const address = server.address()
