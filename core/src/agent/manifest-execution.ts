@@ -54,16 +54,18 @@ export const validationSchema = knownKeys({
   )
 })
 
-const headers = z.record(line(), z.string().max(8192)).default({})
-const method = z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'])
-const webUrl = () => z.url({ protocol: /^https?$/, error: 'Write a full https:// URL.' })
+const headers = z.record(line(), z.string().max(8192)).default({}).describe('Of the request')
+const body = longText().optional().describe('Of the request')
+const method = z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).describe('Of the request')
+const webUrl = () =>
+  z.url({ protocol: /^https?$/, error: 'Write a full https:// URL.' }).describe('Where to')
 
 const shared = {
-  name: line(),
-  condition: z.enum(['on_success', 'on_failure', 'always']),
+  name: line().describe('For the reader'),
+  condition: z.enum(['on_success', 'on_failure', 'always']).describe('When it is sent'),
   transform: knownKeys({
-    script: line(),
-    args: z.array(longText()).max(100).default([]),
+    script: line().describe('Script that changes the result first'),
+    args: z.array(longText()).max(100).default([]).describe('Its arguments'),
     timeout_seconds: seconds(30),
   }).optional(),
 }
@@ -76,10 +78,10 @@ const deliverySchema = knownKeys({
           ...shared,
           type: z.literal('email'),
           email: knownKeys({
-            to: line(),
-            subject: line(),
-            body_template: longText().optional(),
-            attachments: z.array(line()).max(100).default([]),
+            to: line().describe('Address'),
+            subject: line().describe('Subject'),
+            body_template: longText().optional().describe('Handlebars'),
+            attachments: z.array(line()).max(100).default([]).describe('Paths'),
           }),
         }),
         knownKeys({
@@ -89,18 +91,21 @@ const deliverySchema = knownKeys({
             url: webUrl(),
             method: method.default('POST'),
             headers,
-            body: longText().optional(),
+            body,
           }),
         }),
         knownKeys({
           ...shared,
           type: z.literal('rest'),
-          rest: knownKeys({ url: webUrl(), method, headers, body: longText().optional() }),
+          rest: knownKeys({ url: webUrl(), method, headers, body }),
         }),
         knownKeys({
           ...shared,
           type: z.literal('sms'),
-          sms: knownKeys({ to: line(), message: longText() }),
+          sms: knownKeys({
+            to: line().describe('Number'),
+            message: longText().describe('Text'),
+          }),
         }),
       ]),
     )

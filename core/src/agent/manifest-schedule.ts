@@ -4,7 +4,7 @@ import { type Finding, quote } from '../kernel/input-error.ts'
 
 const enabled = z.boolean().default(true).describe('Whether it runs')
 
-/** Parsed and kept; a node that cannot keep the time says so at deploy. */
+/** Parsed and kept; not run yet. */
 export const scheduleSchema = z.discriminatedUnion('type', [
   knownKeys({
     type: z.literal('cron'),
@@ -31,9 +31,9 @@ export const advancedSchema = knownKeys({
   swarm_enabled: z.boolean().default(false).describe('May start other agents; kept, not used yet'),
   startup_script: longText().optional().describe('Kept, not used yet'),
   health_check: knownKeys({
-    path: line(),
-    interval_seconds: wholeNumber(1, 86_400),
-    timeout_seconds: wholeNumber(1, 86_400),
+    path: line().describe('What is asked'),
+    interval_seconds: wholeNumber(1, 86_400).describe('Seconds between two'),
+    timeout_seconds: wholeNumber(1, 86_400).describe('Seconds one may take'),
   })
     .optional()
     .describe('Kept, not used yet'),

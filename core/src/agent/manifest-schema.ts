@@ -88,7 +88,7 @@ const specSchema = knownKeys({
 
 /** The `apiVersion` form of a manifest: what a file may say, and what becomes of it. */
 export const manifestSchema = knownKeys({
-  apiVersion: z.literal('100monkeys.ai/v1'),
+  apiVersion: z.literal('100monkeys.ai/v1').describe('Names the form'),
   kind: z
     .enum(['AgentManifest', 'Agent'])
     .transform(() => 'AgentManifest' as const)

@@ -21,7 +21,7 @@ const networkEntries = () =>
   z
     .array(z.string().max(300).toLowerCase().superRefine(rule(checkNetworkEntry)))
     .max(1000)
-    .default([])
+    .prefault([])
 
 const networkSchema = knownKeys({
   mode: z
@@ -56,12 +56,12 @@ const filesystemSchema = knownKeys({
   read: z
     .array(hostPath())
     .max(100)
-    .default([])
+    .prefault([])
     .describe('Host paths to read, where the node shares them'),
   write: z
     .array(hostPath())
     .max(100)
-    .default([])
+    .prefault([])
     .describe('Host paths to write, where the node shares them'),
   read_only: z.boolean().default(false).describe('/workspace is read-only for the agent'),
 })

@@ -16,7 +16,7 @@ export const taskSchema = knownKeys({
     .describe('What the agent is for; `{{instruction}}` in the template'),
   prompt_template: longText()
     .optional()
-    .meta({ default: '{{instruction}}\\n\\n{{input}}' })
+    .meta({ default: '{{instruction}}\n\n{{input}}' })
     .describe(
       'Handlebars: `{{instruction}}`, `{{input}}`, `{{iteration_number}}`, `{{previous_error}}`, `{{previous_output}}`. Nothing is escaped',
     ),

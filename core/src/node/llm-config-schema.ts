@@ -25,7 +25,9 @@ const modelSchema = knownKeys({
 
 const providerSchema = knownKeys({
   name: line().describe('Any, once'),
-  type: z.enum(['ollama', 'openai', 'openai-compatible', 'anthropic', 'scripted']),
+  type: z
+    .enum(['ollama', 'openai', 'openai-compatible', 'anthropic', 'scripted'])
+    .describe('The protocol it speaks; `scripted` answers from rules, offline'),
   endpoint: z
     .string()
     .superRefine(rule(checkEndpoint))
@@ -40,7 +42,7 @@ const providerSchema = knownKeys({
     .describe(
       '`env:NAME` takes it from the environment of the daemon; a literal key is never printed',
     ),
-  enabled: z.boolean().default(true),
+  enabled: z.boolean().default(true).describe('Whether it is asked'),
   models: z.array(modelSchema).min(1).max(1000).describe('At least one'),
   rules: line()
     .optional()
@@ -89,7 +91,7 @@ export const llmProvidersSchema = z
       report(context, finding, [index, 'name'])
     }
   })
-  .default([])
+  .prefault([])
 
 export const llmSelectionSchema = knownKeys({
   strategy: z

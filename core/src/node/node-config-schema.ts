@@ -26,10 +26,10 @@ export const nodeSchema = knownKeys({
   region: line().optional().describe('For the reader'),
   tags: z.array(line()).max(100).default([]).describe('For the reader'),
   resources: knownKeys({
-    cpu_cores: wholeNumber(1, 100_000),
-    memory_gb: wholeNumber(1, 1_000_000),
-    disk_gb: wholeNumber(0, 1_000_000_000),
-    gpu: z.boolean().default(false),
+    cpu_cores: wholeNumber(1, 100_000).describe('Cores'),
+    memory_gb: wholeNumber(1, 1_000_000).describe('Gigabytes'),
+    disk_gb: wholeNumber(0, 1_000_000_000).describe('Gigabytes'),
+    gpu: z.boolean().default(false).describe('Whether it has one'),
   })
     .optional()
     .describe('For the reader; `runtime.capacity` sets what sandboxes may use'),
@@ -50,11 +50,11 @@ export const runtimeConfigSchema = knownKeys({
     .default('http://localhost:8000')
     .describe('Kept for habit: agents find the agent API on their own loopback'),
   host_paths: knownKeys({
-    read: z.array(hostPath()).max(1000).default([]).describe('Paths that agents may read'),
+    read: z.array(hostPath()).max(1000).prefault([]).describe('Paths that agents may read'),
     write: z
       .array(hostPath())
       .max(1000)
-      .default([])
+      .prefault([])
       .describe('Paths that agents may read and write'),
   }).prefault({}),
   cgroup_parent: z
@@ -170,8 +170,8 @@ export function checkProviderNames(
 
 /** The `apiVersion` form of a node config: what a file may say, and what becomes of it. */
 export const nodeConfigSchema = knownKeys({
-  apiVersion: z.literal('100monkeys.ai/v1'),
-  kind: z.literal('NodeConfig'),
+  apiVersion: z.literal('100monkeys.ai/v1').describe('Names the form'),
+  kind: z.literal('NodeConfig').describe('Tells it from a manifest'),
   metadata: knownKeys({
     name: line().describe('Of the node, in `aegis daemon status`'),
     version: line().optional().describe('Of this file; any text'),
