@@ -44,7 +44,8 @@ declare module 'fastify' {
 export function requireToken(app: FastifyInstance, authenticate: Authenticate): void {
   app.decorateRequest('actor', '')
   app.addHook('onRequest', async (request) => {
-    if (authorization[`${request.method} ${request.routeOptions.url}`] === 'open') return
+    const method = request.method === 'HEAD' ? 'GET' : request.method
+    if (authorization[`${method} ${request.routeOptions.url}`] === 'open') return
     const actor = await authenticate(bearerToken(request.headers.authorization))
     if (actor === undefined) throw wrong()
     request.actor = actor.name

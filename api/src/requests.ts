@@ -31,6 +31,7 @@ const wholeNumber = (least: number, most: number) =>
   z
     .string()
     .regex(/^\d{1,15}$/, 'must be a whole number')
+    .meta({ type: 'integer', minimum: least, maximum: most, pattern: undefined })
     .transform(Number)
     .pipe(z.int().min(least).max(most))
 

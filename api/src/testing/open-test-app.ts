@@ -14,7 +14,7 @@ export interface TestApp extends AsyncDisposable {
 /** The API without a port, to inject requests into. */
 export async function openTestApp(
   controlPlane: ControlPlane,
-  { ready = () => true, bindAddress = '127.0.0.1', allowedHosts = ['aegis.example'] } = {},
+  { isReady = true, bindAddress = '127.0.0.1', allowedHosts = ['aegis.example'] } = {},
 ): Promise<TestApp> {
   const bugs: object[] = []
   const logger: Logger = {
@@ -33,7 +33,7 @@ export async function openTestApp(
       version: '1.2.3',
       metrics: [{ metrics: async () => '# HELP other_total Of another part\nother_total 1\n' }],
       logger,
-      ready,
+      ready: () => isReady,
     },
     closing.signal,
   )
