@@ -1,0 +1,50 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** As a user's shell has it: without the workspace's own programs. */
+const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+describe('the package that npm pack makes', () => {
+  let directory = ''
+  let bin = ''
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'aegis-package-'))
+    const quiet = ['--no-audit', '--no-fund', '--loglevel=error']
+    await run('npm', ['pack', '--pack-destination', directory, ...quiet], { cwd: root })
+    const [tarball] = (await readdir(directory)).filter((name) => name.endsWith('.tgz'))
+    const prefix = join(directory, 'prefix')
+    const target = join(directory, tarball ?? 'no tarball')
+    await run('npm', ['install', '--global', '--prefix', prefix, target, ...quiet], {
+      cwd: directory,
+    })
+    bin = join(prefix, 'bin')
+  }, 180_000)
+
+  afterAll(() => rm(directory, { recursive: true, force: true }))
+
+  const aegis = (...args: string[]) =>
+    run('aegis', args, {
+      cwd: directory,
+      env: { PATH: `${bin}:${path}`, HOME: directory, AEGIS_HOME: join(directory, 'home') },
+    })
+
+  it('brings a command that knows its version', async () => {
+    expect((await aegis('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+  })
+
+  it('runs an agent in a sandbox, without the repository', async () => {
+    const agents = join(directory, 'prefix/lib/node_modules/aegis/demo-agents')
+    await aegis('agent', 'deploy', join(agents, 'echo/agent.yaml'))
+    const { stdout } = await aegis('task', 'execute', 'echo', '--input', 'from a package')
+    expect(stdout).toBe('from a package\n')
+  })
+})
