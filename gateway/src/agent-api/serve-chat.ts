@@ -51,7 +51,7 @@ export function makeServeChat(deps: ServeChatDeps): (route: ChatRoute) => AgentR
       )
       const about = aboutAnswer(record, request, clock, newId)
       if (reply.kind === 'stream') {
-        await sendStream(agent, route.dialect.stream(about), reply.batches, record)
+        await sendStream(agent, route.dialect.stream(about, request), reply.batches, record)
       } else {
         const answer = await record.answered(reply.answer)
         if (reply.bytes !== undefined) sendBytes(agent.outgoing, reply.bytes)

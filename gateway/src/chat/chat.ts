@@ -6,6 +6,10 @@ export interface ChatRequest {
   readonly tools: readonly ToolSpec[]
   readonly toolChoice?: ToolChoice | undefined
   readonly stream: boolean
+  /** Whether a stream is to end with a count of tokens, where the protocol leaves the choice. */
+  readonly streamUsage?: boolean | undefined
+  /** How many answers; 1 where the protocol knows no more. */
+  readonly choices?: number | undefined
   readonly temperature?: number | undefined
   readonly topP?: number | undefined
   /** Most tokens of the answer. */
@@ -30,6 +34,8 @@ export type ContentPart =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'image'; readonly mediaType: string; readonly base64: string }
   | { readonly type: 'image-url'; readonly url: string }
+  /** Something only its own protocol has words for. */
+  | { readonly type: 'other'; readonly name: string }
 
 export interface ToolSpec {
   readonly name: string

@@ -10,7 +10,7 @@ export interface AgentDialect {
   parse(body: unknown, accept: string): ChatRequest
   /** The body of a whole answer. */
   answer(answer: CountedAnswer, about: AnswerAbout): unknown
-  stream(about: AnswerAbout): AnswerStream
+  stream(about: AnswerAbout, request: ChatRequest): AnswerStream
   /** The body of a failed answer. */
   fault(fault: Fault): unknown
 }

@@ -253,6 +253,8 @@ function writeBlocks(message: Exclude<ChatMessage, { role: 'system' }>): readonl
 
 function writePart(part: ContentPart): unknown {
   switch (part.type) {
+    case 'other':
+      throw new Error('Only the dialect it came in has words for this part')
     case 'text':
       return part
     case 'image':

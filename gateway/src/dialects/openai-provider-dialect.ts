@@ -259,6 +259,8 @@ function writeMessage(message: ChatMessage): unknown {
 
 function writePart(part: ContentPart): unknown {
   switch (part.type) {
+    case 'other':
+      throw new Error('Only the dialect it came in has words for this part')
     case 'text':
       return part
     case 'image':

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { Clock, LlmProviderConfig, Logger, Secret } from '@aegis/core'
 import { Pool } from 'undici'
 import type { ProviderDialect, UpstreamRequest } from '../dialects/provider-dialect.ts'
+import { requireTranslatable } from '../dialects/require-translatable.ts'
 import { limits } from '../limits.ts'
 import { llmFault } from '../llm-fault.ts'
 import { makeLineSplitter } from '../wire/line-splitter.ts'
@@ -118,14 +119,15 @@ export function openHttpProvider(options: HttpProviderOptions): Provider {
 
     chat: (call, signal) =>
       translated(signal, async () => {
-        const headers = call.original?.dialect === dialect.name ? call.original.headers : {}
+        const original = call.original?.dialect === dialect.name ? call.original : undefined
+        if (original === undefined) requireTranslatable(call.request)
+        const headers = original?.headers ?? {}
         const body = await send(dialect.chatRequest(call), call.model, headers, signal)
         if (call.request.stream) return { kind: 'stream', batches: await openStream(call, body) }
         const bytes = await readWhole(body)
         inspect(bytes)
         const answer = dialect.readAnswer(parseReply(bytes))
-        const passThrough = call.original?.dialect === dialect.name
-        return { kind: 'whole', answer, bytes: passThrough ? bytes : undefined }
+        return { kind: 'whole', answer, bytes: original === undefined ? undefined : bytes }
       }),
 
     embed: (call, signal) =>

@@ -5,26 +5,27 @@ export interface FoundInput {
 }
 
 const label =
-  /(?:^|\n)[ \t#*]*(?:user(?:'s)? )?(?:input|request|message|task|topic|text|question|motion|name|word|words)[ \t*]*:[ \t*]*/gi
+  /(?:^|\n)[ \t#*]*(?:user(?:'s)? )?(?:input|request|message|task|topic|text|question|motion|name|word|words)[ \t*]*:[ \t*]*/i
 const closing =
   /\n\s*\n(?=\s*(?:respond|reply|answer|return|output|only|do not|don't|remember|write|print|use|now)\b)/i
 
+/** Stands between the account of earlier iterations and the prompt, as the bootstrap writes it. */
+const history = /^## Previous iterations\n[\s\S]*?\n## Task\n+/
+
 /**
- * Guesses where the input begins: after the last label such as `Input:`; failing that, at the last
+ * Guesses where the input begins: after the first label such as `Input:`; failing that, at the last
  * paragraph; failing that, after the first colon. A prompt of one piece is both.
  */
 export function findAgentInput(prompt: string): FoundInput {
-  const text = prompt.trim()
-  const labels = [...text.matchAll(label)]
-  const last = labels.at(-1)
-  if (last !== undefined) {
-    const from = last.index + last[0].length
-    const rest = text.slice(from)
+  const text = prompt.trim().replace(history, '')
+  const found = label.exec(text)
+  if (found !== null) {
+    const rest = text.slice(found.index + found[0].length)
     const end = closing.exec(rest)
     const input = unquote(end === null ? rest : rest.slice(0, end.index))
     if (input !== '') {
       const after = end === null ? '' : rest.slice(end.index)
-      return { instruction: text.slice(0, last.index) + after || text, input }
+      return { instruction: text.slice(0, found.index) + after || text, input }
     }
   }
   const paragraph = text.lastIndexOf('\n\n')

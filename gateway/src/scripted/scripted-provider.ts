@@ -8,6 +8,7 @@ import {
   textOf,
 } from '../chat/chat.ts'
 import { estimatePromptTokens, estimateTokens } from '../chat/estimate-tokens.ts'
+import { requireTranslatable } from '../dialects/require-translatable.ts'
 import { limits } from '../limits.ts'
 import { llmFault } from '../llm-fault.ts'
 import type { Provider, ReplyBatch } from '../providers/provider.ts'
@@ -49,6 +50,7 @@ export function makeScriptedProvider(options: ScriptedProviderOptions): Provider
     embeds: true,
 
     async chat({ request, model }, signal) {
+      requireTranslatable(request)
       const reply = replyTo(request, model)
       if (reply.pace.delayMs > 0) await clock.sleep(reply.pace.delayMs, signal)
       if (reply.type === 'error') throw scriptedFault(name, reply)
