@@ -1,5 +1,4 @@
-import { stringify } from 'yaml'
-import { withoutUndefined } from '../kernel/without-undefined.ts'
+import { formatYaml } from '../kernel/format-yaml.ts'
 import type { AgentManifest } from './agent-manifest.ts'
 
 /**
@@ -7,28 +6,25 @@ import type { AgentManifest } from './agent-manifest.ts'
  * is written out; empty lists and maps are left out.
  */
 export function formatManifest(manifest: AgentManifest): string {
-  const { apiVersion, kind, metadata, spec } = withoutUndefined(manifest)
+  const { apiVersion, kind, metadata, spec } = manifest
   const { runtime, task, context, execution, security, schedule, tools, env, advanced } = spec
   const { labels, annotations, ...about } = metadata
   const { agentskills, ...work } = task
-  return stringify(
-    {
-      apiVersion,
-      kind,
-      metadata: { ...about, ...filled({ labels, annotations }) },
-      spec: {
-        runtime,
-        task: { ...work, ...filled({ agentskills }) },
-        ...filled({ context }),
-        execution,
-        security,
-        ...(schedule === undefined ? {} : { schedule }),
-        ...filled({ tools, env }),
-        advanced,
-      },
+  return formatYaml({
+    apiVersion,
+    kind,
+    metadata: { ...about, ...filled({ labels, annotations }) },
+    spec: {
+      runtime,
+      task: { ...work, ...filled({ agentskills }) },
+      ...filled({ context }),
+      execution,
+      security,
+      schedule,
+      ...filled({ tools, env }),
+      advanced,
     },
-    { lineWidth: 0, aliasDuplicateObjects: false },
-  )
+  })
 }
 
 /** The entries that hold something. */

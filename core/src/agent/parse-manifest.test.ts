@@ -294,7 +294,7 @@ describe('parseManifestValue', () => {
           expect(error).toMatchObject({ code: 'manifest.invalid' })
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     )
   })
 })

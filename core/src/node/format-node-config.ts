@@ -1,10 +1,8 @@
-import { stringify } from 'yaml'
-import { withoutUndefined } from '../kernel/without-undefined.ts'
+import { formatYaml } from '../kernel/format-yaml.ts'
 import type { LlmProviderConfig, NodeConfig } from './node-config.ts'
 
 /** The config as YAML in its canonical form: parsing it gives the same config. Shows keys. */
-export const formatNodeConfig = (config: NodeConfig): string =>
-  stringify(withoutUndefined(config), { lineWidth: 0, aliasDuplicateObjects: false })
+export const formatNodeConfig = (config: NodeConfig): string => formatYaml(config)
 
 /** The config with each literal `api_key` shown as `[secret]`; names of variables stay. */
 export const redactNodeConfig = (config: NodeConfig): NodeConfig => ({
