@@ -55,7 +55,9 @@ export async function* resumeStream(
 /** Whether trying again can help: the connection broke, or the node is just restarting. */
 const isBroken = (error: unknown): boolean =>
   isNetworkFailure(error) ||
-  (error instanceof AegisError && error.kind === 'unavailable' && error.code !== 'node.bad-answer')
+  (error instanceof AegisError &&
+    error.kind === 'unavailable' &&
+    (error.code === 'node.unreachable' || error.code === 'node.http-status'))
 
 function delayMs(failures: number, { firstDelayMs, maxDelayMs }: Reconnect): number {
   const full = Math.min(maxDelayMs, firstDelayMs * 2 ** (failures - 1))
