@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { startBox } from './start-box.ts'
+import { tryBox } from './start-box.ts'
 
 /** Whether this host lets bubblewrap make a sandbox, and what to do when it does not. */
 export type HostProbe =
@@ -51,10 +51,7 @@ async function trySmallest(
 ): Promise<string | undefined> {
   const bwrap = ['--unshare-all', ...(launcherNetwork ? ['--share-net'] : []), ...smallest]
   const nothing = { procsFiles: [], processLimits: [], stages: [] }
-  const box = startBox({ ...options, ...nothing, launcherNetwork, bwrap })
-  const outcome = await box.exited
-  box.wire.destroy()
-  return outcome === 'exited with 0' ? undefined : (await box.complaint) || `bubblewrap ${outcome}`
+  return tryBox({ ...options, ...nothing, launcherNetwork, bwrap })
 }
 
 const run = promisify(execFile)

@@ -77,7 +77,11 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
       pythonPath: options.pythonPath,
       searchPath: options.searchPath,
     }),
-    openLimits({ homeTag, cgroupParent: options.cgroupParent }),
+    openLimits({
+      homeTag,
+      cgroupParent: options.cgroupParent,
+      launcherPath: options.launcherPath,
+    }),
     root ? claimUsers(options.uidRange ?? defaultUidRange) : undefined,
     realpath(options.guestPath),
     Promise.all(options.protectedPaths.map((path) => realpath(path).catch(() => path))),
@@ -200,6 +204,7 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
     async [Symbol.asyncDispose]() {
       const open = [...live.values()].filter((entry) => entry !== 'booting')
       await Promise.all(open.map((sandbox) => sandbox[Symbol.asyncDispose]()))
+      await limits.close()
       await users?.[Symbol.asyncDispose]()
     },
   }

@@ -52,6 +52,28 @@ export function startBox(plan: BoxPlan): Box {
   }
 }
 
+/** Runs nothing in a limit group. Undefined when that worked, else what was said. */
+export async function tryLauncher(
+  plan: Pick<BoxPlan, 'launcherPath' | 'procsFiles' | 'processLimits'>,
+): Promise<string | undefined> {
+  return tryBox({
+    ...plan,
+    launcherNetwork: false,
+    uid: undefined,
+    stages: [],
+    bwrapPath: '/bin/true',
+    bwrap: [],
+  })
+}
+
+/** Runs a box to its end. Undefined when that was a good one, else what was said. */
+export async function tryBox(plan: BoxPlan): Promise<string | undefined> {
+  const box = startBox(plan)
+  const outcome = await box.exited
+  box.wire.destroy()
+  return outcome === 'exited with 0' ? undefined : (await box.complaint) || outcome
+}
+
 const complaintBytes = 4096
 
 function launcherArguments(plan: BoxPlan): string[] {

@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { access, mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import type { Sandbox, SandboxRuntime } from '@aegis/core'
 import {
   locateLauncher,
@@ -63,7 +61,7 @@ export async function openProcessHost(
   const runtime = await openProcessRuntime(options)
   const booted: Sandbox[] = []
   const expectNothingLeft = async () => {
-    expect(await groupsOf(options.stateDirectory)).toEqual([])
+    expect(await groupsOf(options.stateDirectory, options.cgroupParent)).toEqual([])
     expect(await readdir(join(options.stateDirectory, 'workspaces')).catch(() => [])).toEqual([])
     expect(await ownMounts()).toEqual(mountsBefore)
     expect(await childrenOfThisProcess()).not.toContain('bwrap')
@@ -90,16 +88,25 @@ export async function openProcessHost(
 }
 
 /**
- * All cgroups below the one named after the state directory. A group can only be gone when no
- * process is in it, and a sandbox's processes cannot leave theirs: no group, no process.
+ * All cgroups of sandboxes below the one named after the state directory. A group can only be gone
+ * when no process is in it, and a sandbox's processes cannot leave theirs: no group, no process.
  */
-export async function groupsOf(stateDirectory: string): Promise<readonly string[]> {
+export async function groupsOf(
+  stateDirectory: string,
+  cgroupParent = 'aegis',
+): Promise<readonly string[]> {
   const tag = createHash('sha256').update(stateDirectory).digest('hex').slice(0, 12)
-  const { stdout } = await promisify(execFile)('find', [
-    ...['/sys/fs/cgroup', '-mindepth', '2', '-type', 'd'],
-    ...['-path', `*/${tag}/*`],
-  ])
-  return stdout.split('\n').filter((line) => line !== '')
+  const own =
+    /^0::(\/.*?)(\/daemon)?$/m.exec(await readFile('/proc/self/cgroup', 'utf8'))?.[1] ?? ''
+  const root = '/sys/fs/cgroup'
+  const hierarchies = (await readdir(root)).map((name) => join(root, name, cgroupParent))
+  const parents = [...hierarchies, join(root, cgroupParent), join(root, own, 'sandboxes')]
+  const found = parents.map(async (parent) => {
+    const at = join(parent, tag)
+    const entries = await readdir(at, { withFileTypes: true }).catch(() => [])
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(at, name))
+  })
+  return (await Promise.all(found)).flat()
 }
 
 async function ownMounts(): Promise<readonly string[]> {

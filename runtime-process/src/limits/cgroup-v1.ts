@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rmdir } from 'node:fs/promises'
 import type { SandboxLimits } from '@aegis/core'
 import {
   childGroups,
@@ -59,6 +59,10 @@ export function makeCgroupV1(parents: CgroupV1Parents): LimitBackend {
         }),
       )
       return left.map((name) => `cgroup ${parents.memory}/${name}`)
+    },
+    async close() {
+      // A group that still holds one is left to the next sweep.
+      await Promise.all(directories.map((directory) => rmdir(directory).catch(() => {})))
     },
   }
 }

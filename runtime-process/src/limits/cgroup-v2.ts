@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rmdir } from 'node:fs/promises'
 import type { SandboxLimits } from '@aegis/core'
 import {
   childGroups,
@@ -39,6 +39,8 @@ export function makeCgroupV2(parent: string): LimitBackend {
       await Promise.all(left.map((name) => removeLeftover(`${parent}/${name}`)))
       return left.map((name) => `cgroup ${parent}/${name}`)
     },
+    // A group that still holds one is left to the next sweep.
+    close: () => rmdir(parent).catch(() => {}),
   }
 }
 

@@ -44,6 +44,8 @@ export interface LimitBackend {
   create(id: SandboxId, limits: SandboxLimits): Promise<LimitGroup>
   /** Kills and removes every group of this home but the ones to keep; returns what it removed. */
   sweep(keep: ReadonlySet<string>): Promise<readonly string[]>
+  /** Removes the empty groups above those of sandboxes. */
+  close(): Promise<void>
 }
 
 export const noHits: LimitHits = { oomKills: 0, pidsRefusals: 0, sharedMemoryBytes: 0 }

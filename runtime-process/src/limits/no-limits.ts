@@ -20,5 +20,6 @@ export function makeNoLimits(reasons: readonly string[], remedy: string): LimitB
       remove: async () => {},
     }),
     sweep: async () => [],
+    close: async () => {},
   }
 }

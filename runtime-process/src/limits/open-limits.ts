@@ -1,5 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { sandboxId } from '@aegis/core'
+import { tryLauncher } from '../start-box.ts'
 import { makeGroup, readWords } from './cgroup-files.ts'
 import { type CgroupMounts, parseCgroupMounts, parseOwnGroup } from './cgroup-mounts.ts'
 import { makeCgroupV1, makeCgroupV1Parents } from './cgroup-v1.ts'
@@ -12,30 +14,61 @@ export interface OpenLimitsOptions {
   readonly homeTag: string
   /** Group below each hierarchy's mount point that this process may write to. Default `aegis`. */
   readonly cgroupParent: string | undefined
+  readonly launcherPath: string
 }
 
-/** Finds out how this host limits memory, cpu and pids, and prepares the groups above ours. */
+/**
+ * Finds out how this host limits memory, cpu and pids, and prepares the groups above ours. Each
+ * way is really tried with a process, since permission to make a group is not permission to join.
+ */
 export async function openLimits(options: OpenLimitsOptions): Promise<LimitBackend> {
   const mounts = parseCgroupMounts(await readFile('/proc/self/mountinfo', 'utf8'))
   const parent = (options.cgroupParent ?? 'aegis').replace(/^\/+|\/+$/g, '')
-  const tries: string[] = []
-  const attempt = async (open: () => Promise<LimitBackend>): Promise<LimitBackend | undefined> =>
-    open().catch((error: Error) => {
-      tries.push(error.message)
-      return undefined
-    })
-
-  if (hasV1(mounts)) {
-    const v1 = await attempt(() => openV1(mounts, join(parent, options.homeTag)))
-    return v1 ?? makeNoLimits(tries, remedyV1(mounts, parent))
+  const because: string[] = []
+  for (const open of waysFor(mounts, parent, options.homeTag)) {
+    const backend = await open()
+      .then((made) => tried(made, options.launcherPath))
+      .catch((error: Error) => void because.push(error.message))
+    if (backend) return backend
   }
-  const { unified } = mounts
-  if (unified === undefined)
-    return makeNoLimits(['no cgroup hierarchy is mounted'], 'mount -t cgroup2 none /sys/fs/cgroup')
-  const fixed = await attempt(() => openV2(unified, [...parent.split('/'), options.homeTag]))
-  if (fixed !== undefined) return fixed
-  const delegated = await attempt(() => openDelegated(unified, options.homeTag))
-  return delegated ?? makeNoLimits(tries, remedyV2)
+  return makeNoLimits(because, remedyFor(mounts, parent))
+}
+
+type Way = () => Promise<LimitBackend>
+
+function waysFor(mounts: CgroupMounts, parent: string, homeTag: string): readonly Way[] {
+  const { unified, controllers } = mounts
+  if (controllers.has('memory')) {
+    const path = join(parent, homeTag)
+    // The version 2 hierarchy beside version 1 only adds a faster kill; few may use it but root.
+    const plain = () => openV1({ ...mounts, unified: undefined }, path)
+    return unified === undefined ? [plain] : [() => openV1(mounts, path), plain]
+  }
+  if (unified === undefined) return []
+  return [
+    () => openV2(unified, [...parent.split('/'), homeTag]),
+    () => openDelegated(unified, homeTag),
+  ]
+}
+
+async function tried(backend: LimitBackend, launcherPath: string): Promise<LimitBackend> {
+  const group = await backend.create(sandboxId(`try-${process.pid}`), smallLimits)
+  try {
+    const { procsFiles, processLimits } = group
+    const complaint = await tryLauncher({ launcherPath, procsFiles, processLimits })
+    if (complaint !== undefined) throw new Error(complaint)
+  } finally {
+    await group.remove()
+  }
+  return backend
+}
+
+const smallLimits = {
+  cpuMillicores: 1000,
+  memoryBytes: 16 << 20,
+  diskBytes: 1,
+  pids: 8,
+  outputBytes: 1,
 }
 
 async function openV1(mounts: CgroupMounts, path: string): Promise<LimitBackend> {
@@ -45,23 +78,22 @@ async function openV1(mounts: CgroupMounts, path: string): Promise<LimitBackend>
   }
   const [memory, cpu, pids] = [at('memory'), at('cpu'), at('pids')]
   if (memory === undefined || cpu === undefined || pids === undefined)
-    throw new Error('a cgroup v1 controller is missing')
-  const parents = { memory, cpu, pids, cpuacct: at('cpuacct'), unified: undefined }
-  const hybrid = { ...parents, unified: mounts.unified && join(mounts.unified, path) }
-  // The version 2 hierarchy only adds a faster kill: nobody need delegate it.
-  const usable = await makeCgroupV1Parents(hybrid).then(
-    () => hybrid,
-    () => parents,
-  )
-  await makeCgroupV1Parents(usable)
-  return makeCgroupV1(usable)
+    throw new Error('a cgroup v1 controller is missing: memory, cpu and pids are needed')
+  const unified = mounts.unified && join(mounts.unified, path)
+  const parents = { memory, cpu, pids, cpuacct: at('cpuacct'), unified }
+  await makeCgroupV1Parents(parents)
+  return makeCgroupV1(parents)
 }
 
 async function openV2(root: string, path: readonly string[]): Promise<LimitBackend> {
-  const offered = await readWords(`${root}/cgroup.controllers`)
-  const missing = ['memory', 'cpu', 'pids'].filter((name) => !offered.includes(name))
-  if (missing.length > 0) throw new Error(`${root} lacks the controllers ${missing.join(', ')}`)
+  await mustOffer(root)
   return makeCgroupV2(await makeCgroupV2Parent(root, path))
+}
+
+async function mustOffer(group: string): Promise<void> {
+  const offered = await readWords(`${group}/cgroup.controllers`)
+  const missing = ['memory', 'cpu', 'pids'].filter((name) => !offered.includes(name))
+  if (missing.length > 0) throw new Error(`${group} lacks the controllers ${missing.join(', ')}`)
 }
 
 /**
@@ -73,6 +105,8 @@ async function openDelegated(root: string, homeTag: string): Promise<LimitBacken
   if (own === undefined) throw new Error('this process is in no cgroup of version 2')
   const directory = own.endsWith(daemonLeaf) ? own.slice(0, -daemonLeaf.length) : own
   const delegated = join(root, directory)
+  // Before anything is moved for nothing.
+  await mustOffer(delegated)
   await makeGroup(join(delegated, daemonLeaf))
   for (const pid of await readWords(join(delegated, 'cgroup.procs')))
     await writeFile(join(delegated, daemonLeaf, 'cgroup.procs'), pid)
@@ -81,8 +115,9 @@ async function openDelegated(root: string, homeTag: string): Promise<LimitBacken
 
 const daemonLeaf = '/daemon'
 
-function hasV1({ controllers }: CgroupMounts): boolean {
-  return controllers.has('memory')
+function remedyFor(mounts: CgroupMounts, parent: string): string {
+  if (mounts.controllers.has('memory')) return remedyV1(mounts, parent)
+  return mounts.unified === undefined ? 'mount -t cgroup2 none /sys/fs/cgroup' : remedyV2
 }
 
 function remedyV1(mounts: CgroupMounts, parent: string): string {
