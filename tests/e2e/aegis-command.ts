@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -41,8 +41,21 @@ export interface Running {
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 export const launcher = join(root, 'cli/bin/aegis.js')
+/** Where the tests of the sandbox keep it too. */
+const compiled = join(root, 'node_modules/.cache/aegis')
+
 export const demoAgent = (name: string): string => join(root, `demo-agents/${name}/agent.yaml`)
 
+/** With a home that has the compiled guest in it already: building it again takes a second. */
+export async function openNodeCommand(): Promise<AegisCommand> {
+  const aegis = await openAegisCommand()
+  await mkdir(compiled, { recursive: true })
+  await mkdir(aegis.home)
+  await symlink(compiled, join(aegis.home, 'build'))
+  return aegis
+}
+
+/** With a home that does not exist yet. */
 export async function openAegisCommand(): Promise<AegisCommand> {
   const base = await mkdtemp(join(tmpdir(), 'aegis-e2e-'))
   const home = join(base, 'home')

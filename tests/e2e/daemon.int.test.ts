@@ -2,13 +2,13 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { whyNoProcessHost } from '../contract/process-host.ts'
-import { type AegisCommand, openAegisCommand } from './aegis-command.ts'
+import { type AegisCommand, openNodeCommand } from './aegis-command.ts'
 import { fails, json, ok, type TaskLine, writeAgent } from './product-commands.ts'
 
 const reason = await whyNoProcessHost()
 
 async function open(): Promise<AegisCommand> {
-  const aegis = await openAegisCommand()
+  const aegis = await openNodeCommand()
   onTestFinished(() => aegis[Symbol.asyncDispose]())
   return aegis
 }
@@ -66,7 +66,7 @@ describe.skipIf(reason !== undefined)(`the daemon${reason ? ` (${reason})` : ''}
       '--port',
       String(first.port),
     )
-    expect(stderr).toMatch(/EADDRINUSE|in use/)
+    expect(stderr).toMatch(/ {2}error: Port \d+ on 127\.0\.0\.1 is taken/)
   })
 
   it('runs in the foreground until it is told to stop', async () => {
@@ -170,7 +170,7 @@ describe.skipIf(reason !== undefined)('without a daemon', () => {
     await ok(aegis, 'agent', 'deploy', await writeAgent(aegis, 'forever', forever))
     const watching = aegis.start('task', 'execute', 'forever', '--follow')
     await watching.said(/stdout +\| up/)
-    await fails(aegis, 1, /error: .*(locked|uses|use)/i, 'agent', 'list')
+    await fails(aegis, 1, /error: Another AEGIS process is using/, 'agent', 'list')
     watching.child.kill('SIGINT')
     await watching.ended
   })

@@ -4,9 +4,9 @@ import { type AegisCommand, demoAgent, type Ran } from './aegis-command.ts'
 
 /** Runs a command that must succeed, and gives its stdout. */
 export async function ok(aegis: AegisCommand, ...args: readonly string[]): Promise<string> {
-  const ran = await aegis.run(...args)
-  expect(ran, `aegis ${args.join(' ')}`).toMatchObject({ code: 0 })
-  return ran.stdout
+  const { code, stdout, stderr } = await aegis.run(...args)
+  expect(code, `aegis ${args.join(' ')}\n${stdout}${stderr}`).toBe(0)
+  return stdout
 }
 
 /** The same with `--json`, parsed. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { whyNoProcessHost } from '../contract/process-host.ts'
-import { type AegisCommand, openAegisCommand } from './aegis-command.ts'
+import { type AegisCommand, openNodeCommand } from './aegis-command.ts'
 import {
   type AgentLine,
   deployDemo,
@@ -20,7 +20,7 @@ describe.each(['with a daemon', 'without a daemon'] as const)('%s', (mode) => {
   const isEmbedded = mode === 'without a daemon'
   let aegis: AegisCommand
   beforeAll(async () => {
-    aegis = await openAegisCommand()
+    aegis = await openNodeCommand()
     if (isEmbedded || reason !== undefined) return
     await ok(aegis, 'daemon', 'start', '--log-level', 'debug', '--port', String(aegis.port))
   })
@@ -79,7 +79,7 @@ describe.each(['with a daemon', 'without a daemon'] as const)('%s', (mode) => {
     const id = await idOf('echo')
     const log = await ok(aegis, 'task', 'execute', id, '-i', '@input.json', '--follow')
     expect(log).toMatch(/queued +echo revision 2, process/)
-    expect(log).toMatch(/llm +\S+: \d+ \+ \d+ tokens/)
+    expect(log).toMatch(/llm +scripted\/\S+ as default: \d+ \+ \d+ tokens/)
     expect(log).toMatch(/stdout +\| Hello file\n/)
     expect(log).toMatch(/completed +after 1 iteration\n$/)
   })
@@ -137,7 +137,7 @@ describe.each(['with a daemon', 'without a daemon'] as const)('%s', (mode) => {
     expect(lines.at(-1)).toMatchObject({ execution_id: id, event: { type: 'execution.completed' } })
     const agentLog = await ok(aegis, 'agent', 'logs', 'echo')
     expect(agentLog).toContain(` ${id.slice(0, 8)} `)
-    expect(agentLog.match(/ completed /g)).toHaveLength(2)
+    expect(agentLog.match(/ completed +after 1 iteration/g)).toHaveLength(2)
     expect(await ok(aegis, 'agent', 'logs', await idOf('echo'))).toBe(agentLog)
   })
 

@@ -42,7 +42,8 @@ export const executeTask: CommandHandler<ExecuteFlags> = async (context, [agent 
   const id = await executions.execute(ref, input, { priority, isolation })
   await noteScriptedModel(context, connection)
   if (!flags.wait && !flags.follow && connection.mode === 'daemon') return printQueued(context, id)
-  return watch(context, connection, id, flags)
+  // Awaited here: the connection must outlive it.
+  return await watch(context, connection, id, flags)
 }
 
 function printQueued({ terminal }: CommandContext, id: string): ExitCode {
