@@ -39,7 +39,7 @@ describe('formatYaml', () => {
         const data = { one, list: [one, [one]], more: { ...more } }
         expect(readBack(formatYaml(data))).toEqual(data)
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     )
   })
 })

@@ -105,7 +105,7 @@ describe('readYaml', () => {
         const { root, problems } = read(text)
         expect(root.value !== null || problems.length > 0).toBe(true)
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     )
   })
 
