@@ -16,7 +16,12 @@ const blockSchema = z.union([
       z.object({ type: z.literal('url'), url: z.string() }),
     ]),
   }),
-  z.object({ type: z.literal('tool_use'), id: z.string(), name: z.string(), input: z.unknown() }),
+  z.object({
+    type: z.literal('tool_use'),
+    id: z.string(),
+    name: z.string(),
+    input: z.unknown().optional(),
+  }),
   z.object({
     type: z.literal('tool_result'),
     tool_use_id: z.string(),
@@ -41,7 +46,7 @@ const requestSchema = z.object({
       z.object({
         name: z.string(),
         description: z.string().optional(),
-        input_schema: z.unknown(),
+        input_schema: z.unknown().optional(),
       }),
     )
     .nullish(),

@@ -21,7 +21,7 @@ const blockSchema = z.object({
   text: z.string().nullish(),
   id: z.string().nullish(),
   name: z.string().nullish(),
-  input: z.unknown(),
+  input: z.unknown().optional(),
 })
 
 const answerSchema = z.object({

@@ -29,7 +29,11 @@ const chatSchema = z.object({
         content: z.string().nullish(),
         images: z.array(z.string()).nullish(),
         tool_calls: z
-          .array(z.object({ function: z.object({ name: z.string(), arguments: z.unknown() }) }))
+          .array(
+            z.object({
+              function: z.object({ name: z.string(), arguments: z.unknown().optional() }),
+            }),
+          )
           .nullish(),
         tool_name: z.string().nullish(),
       }),
@@ -41,7 +45,7 @@ const chatSchema = z.object({
         function: z.object({
           name: z.string(),
           description: z.string().optional(),
-          parameters: z.unknown(),
+          parameters: z.unknown().optional(),
         }),
       }),
     )

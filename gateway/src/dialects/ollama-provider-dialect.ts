@@ -15,7 +15,7 @@ const partSchema = z.object({
         .array(
           z.object({
             id: z.string().nullish(),
-            function: z.object({ name: z.string(), arguments: z.unknown() }),
+            function: z.object({ name: z.string(), arguments: z.unknown().optional() }),
           }),
         )
         .nullish(),

@@ -34,7 +34,11 @@ const requestSchema = z.object({
       z.object({
         type: z.string(),
         function: z
-          .object({ name: z.string(), description: z.string().optional(), parameters: z.unknown() })
+          .object({
+            name: z.string(),
+            description: z.string().optional(),
+            parameters: z.unknown().optional(),
+          })
           .optional(),
       }),
     )
@@ -54,7 +58,10 @@ const requestSchema = z.object({
   stop: z.union([z.string(), z.array(z.string())]).nullish(),
   n: z.int().min(1).max(128).nullish(),
   response_format: z
-    .object({ type: z.string(), json_schema: z.object({ schema: z.unknown() }).nullish() })
+    .object({
+      type: z.string(),
+      json_schema: z.object({ schema: z.unknown().optional() }).nullish(),
+    })
     .nullish(),
 })
 type Message = z.infer<typeof messageSchema>

@@ -57,6 +57,8 @@ export function openHttpProvider(options: HttpProviderOptions): Provider {
       body: JSON.stringify(body),
       signal,
     })
+    // Whoever reads the body meets its failure there; one that nobody reads any more is no news.
+    response.body.on('error', () => {})
     if (response.statusCode === 200) return response.body
     const text = await readText(response.body)
     throw statusFault({

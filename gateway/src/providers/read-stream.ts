@@ -85,6 +85,5 @@ function letEnd(body: Readable): void {
   if (body.readableEnded || body.destroyed) return
   const timer = setTimeout(() => body.destroy(), closingMs)
   body.once('close', () => clearTimeout(timer))
-  body.on('error', () => {})
   body.resume()
 }
