@@ -1,4 +1,4 @@
-import { executionStatus, isolation } from '@aegis/sdk/wire'
+import { executionStatus, id, isolation } from '@aegis/sdk/wire'
 import { z } from 'zod'
 
 /** An agent's name or id in a path. */
@@ -11,11 +11,7 @@ export const agentParams = z.strictObject({
 export const nameParams = z.strictObject({ name: agentParams.shape.ref })
 
 /** An execution's id in a path. */
-export const executionParams = z.strictObject({
-  id: z
-    .string()
-    .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'must be a UUID in lower case'),
-})
+export const executionParams = z.strictObject({ id })
 
 /** For routes that take no query. */
 export const noQuery = z.strictObject({})

@@ -4,19 +4,12 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { AegisError } from '@aegis/core'
 import fc from 'fast-check'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { openApiToken, readApiToken } from './api-token.ts'
 
-let home = ''
-let path = ''
-
-beforeEach(async () => {
-  home = await mkdtemp(join(tmpdir(), 'aegis-token-'))
-  path = join(home, 'api-token')
-})
-afterEach(() => rm(home, { recursive: true }))
-
 it('makes a token of 256 bits that only its owner may read', async () => {
+  await using scene = await openScene()
+  const { home, path } = scene
   const { token } = await openApiToken(path)
   expect(Buffer.from(token.reveal(), 'base64url')).toHaveLength(32)
   expect((await stat(path)).mode & 0o777).toBe(0o600)
@@ -24,6 +17,8 @@ it('makes a token of 256 bits that only its owner may read', async () => {
 })
 
 it('keeps the token across restarts', async () => {
+  await using scene = await openScene()
+  const { path } = scene
   const first = await openApiToken(path)
   const second = await openApiToken(path)
   expect(second.token.reveal()).toBe(first.token.reveal())
@@ -31,12 +26,16 @@ it('keeps the token across restarts', async () => {
 })
 
 it('gives one token to all who make it at once', async () => {
+  await using scene = await openScene()
+  const { home, path } = scene
   const opened = await Promise.all(Array.from({ length: 20 }, () => openApiToken(path)))
   expect(new Set(opened.map(({ token }) => token.reveal())).size).toBe(1)
   expect(await readdir(home)).toEqual(['api-token'])
 })
 
 it('lets in who has the token and nobody else', async () => {
+  await using scene = await openScene()
+  const { path } = scene
   const { token, authenticate } = await openApiToken(path)
   expect(await authenticate(token.reveal())).toEqual({ name: 'local' })
   await fc.assert(
@@ -49,6 +48,8 @@ it('lets in who has the token and nobody else', async () => {
 })
 
 it('does not print the token', async () => {
+  await using scene = await openScene()
+  const { path } = scene
   const opened = await openApiToken(path)
   expect(inspect(opened, { depth: 5 })).not.toContain(opened.token.reveal())
 })
@@ -56,6 +57,8 @@ it('does not print the token', async () => {
 it.each([0o640, 0o604, 0o620, 0o666])(
   'refuses a file of mode %o and says what to do',
   async (mode) => {
+    await using scene = await openScene()
+    const { path } = scene
     await openApiToken(path)
     await chmod(path, mode)
     await expect(openApiToken(path)).rejects.toMatchObject({
@@ -69,6 +72,8 @@ it.each([0o640, 0o604, 0o620, 0o666])(
 it.each(['', 'short', 'a token with spaces that is long enough to pass', 'x'.repeat(5_000)])(
   'refuses a file that holds no token',
   async (content) => {
+    await using scene = await openScene()
+    const { path } = scene
     await writeFile(path, content, { mode: 0o600 })
     await expect(openApiToken(path)).rejects.toMatchObject({ code: 'token.malformed' })
     expect(await readFile(path, 'utf8')).toBe(content)
@@ -76,14 +81,28 @@ it.each(['', 'short', 'a token with spaces that is long enough to pass', 'x'.rep
 )
 
 it('does not follow a link', async () => {
+  await using scene = await openScene()
+  const { home, path } = scene
   await openApiToken(join(home, 'elsewhere'))
   await symlink(join(home, 'elsewhere'), path)
   await expect(openApiToken(path)).rejects.toMatchObject({ code: 'token.malformed' })
 })
 
 it('says how a token comes about when a client finds none', async () => {
+  await using scene = await openScene()
+  const { home, path } = scene
   const failure = await readApiToken(path).catch((error: unknown) => error)
   expect(failure).toBeInstanceOf(AegisError)
   expect(failure).toMatchObject({ kind: 'not-found', code: 'token.absent' })
   expect(await readdir(home)).toEqual([])
 })
+
+/** A directory of its own, and where the token goes. */
+async function openScene(): Promise<AsyncDisposable & { home: string; path: string }> {
+  const home = await mkdtemp(join(tmpdir(), 'aegis-token-'))
+  return {
+    home,
+    path: join(home, 'api-token'),
+    [Symbol.asyncDispose]: () => rm(home, { recursive: true }),
+  }
+}

@@ -1,7 +1,37 @@
-export * from './agent-wire.ts'
-export * from './event-stream.ts'
-export * from './event-wire.ts'
-export * from './execution-wire.ts'
-export * from './node-wire.ts'
-export * from './problem.ts'
+export {
+  agentLookup,
+  agentSummaries,
+  agentSummary,
+  agentSummaryFromWire,
+  agentSummaryToWire,
+  deployResult,
+  deployResultFromWire,
+  deployResultToWire,
+  manifest,
+} from './agent-wire.ts'
+export {
+  formatComment,
+  formatMessage,
+  makeMessageParser,
+  type StreamMessage,
+} from './event-stream.ts'
+export { eventFromWire, eventToWire, streamedEvent } from './event-wire.ts'
+export {
+  cancelled,
+  executionDetail,
+  executionDetailFromWire,
+  executionDetailToWire,
+  executionStarted,
+  executionSummaries,
+  executionSummaryFromWire,
+  executionSummaryToWire,
+} from './execution-wire.ts'
+export {
+  health,
+  hostFindings,
+  nodeStatus,
+  nodeStatusFromWire,
+  nodeStatusToWire,
+} from './node-wire.ts'
+export { isErrorKind, type Problem, problem, statusByKind } from './problem.ts'
 export { executionStatus, id, isolation, success } from './scalars.ts'

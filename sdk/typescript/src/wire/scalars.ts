@@ -2,7 +2,9 @@ import type { ExecutionStatus, Failure, FailureCause, Isolation } from '@aegis/c
 import { z } from 'zod'
 
 /** An agent's or an execution's id: a lower-case UUID (RFC 9562). */
-export const id = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'Not a UUID')
+export const id = z
+  .string()
+  .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'must be a UUID in lower case')
 
 /** RFC 3339 in UTC. */
 export const instant = z.iso.datetime()
