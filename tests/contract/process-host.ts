@@ -95,18 +95,25 @@ export async function groupsOf(
   stateDirectory: string,
   cgroupParent = 'aegis',
 ): Promise<readonly string[]> {
+  const found = (await parentsOf(stateDirectory, cgroupParent)).map(async (at) => {
+    const entries = await readdir(at, { withFileTypes: true }).catch(() => [])
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(at, name))
+  })
+  return (await Promise.all(found)).flat()
+}
+
+/** The groups above those of sandboxes, one per hierarchy; not all of them exist. */
+export async function parentsOf(
+  stateDirectory: string,
+  cgroupParent = 'aegis',
+): Promise<readonly string[]> {
   const tag = createHash('sha256').update(stateDirectory).digest('hex').slice(0, 12)
   const own =
     /^0::(\/.*?)(\/daemon)?$/m.exec(await readFile('/proc/self/cgroup', 'utf8'))?.[1] ?? ''
   const root = '/sys/fs/cgroup'
   const hierarchies = (await readdir(root)).map((name) => join(root, name, cgroupParent))
   const parents = [...hierarchies, join(root, cgroupParent), join(root, own, 'sandboxes')]
-  const found = parents.map(async (parent) => {
-    const at = join(parent, tag)
-    const entries = await readdir(at, { withFileTypes: true }).catch(() => [])
-    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(at, name))
-  })
-  return (await Promise.all(found)).flat()
+  return parents.map((parent) => join(parent, tag))
 }
 
 async function ownMounts(): Promise<readonly string[]> {

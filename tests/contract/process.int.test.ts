@@ -1,9 +1,17 @@
-import { fork } from 'node:child_process'
+import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { openProcessRuntime, sandboxPath } from '@aegis/runtime-process'
 import { afterAll, describe, expect, it } from 'vitest'
 import { posixCommands } from './contract-commands.ts'
-import { groupsOf, openProcessHost, type ProcessHost, whyNoProcessHost } from './process-host.ts'
+import {
+  groupsOf,
+  openProcessHost,
+  type ProcessHost,
+  parentsOf,
+  whyNoProcessHost,
+} from './process-host.ts'
 import { describeSandboxContract } from './sandbox-contract.ts'
 
 const why = await whyNoProcessHost()
@@ -36,6 +44,25 @@ describe.skipIf(why)(`process runtime${why ? ` (${why})` : ''}`, () => {
       await owner.expectNothingLeft()
       return successor
     },
+  })
+
+  it.runIf(process.getuid?.() === 0)('a sweep kills what survived its owner', async () => {
+    const stubborn = spawn('sh', ['-c', 'trap "" TERM HUP INT; while :; do sleep 1000; done'])
+    for (const parent of await parentsOf(host.options.stateDirectory)) {
+      const group = join(parent, 'survivor')
+      const made = await mkdir(group).then(
+        () => true,
+        () => false,
+      )
+      if (made) await writeFile(join(group, 'cgroup.procs'), `${stubborn.pid}`)
+    }
+    const [{ removed }, [, signal]] = await Promise.all([
+      host.runtime.sweep(new AbortController().signal),
+      once(stubborn, 'exit'),
+    ])
+    expect(removed).toEqual([expect.stringMatching(/^cgroup .*\/survivor$/)])
+    expect(signal).toBe('SIGKILL')
+    await host.expectNothingLeft()
   })
 
   it('says what this host offers', async () => {
