@@ -1,5 +1,6 @@
 import type { Logger, NodeConfig } from '@aegis/core'
 import { destination, pino } from 'pino'
+import { textLines } from './text-lines.ts'
 
 export type LogLevel = NodeConfig['spec']['observability']['logging']['level']
 
@@ -22,11 +23,15 @@ export function logLevelOf({ config, env, asked }: Options): LogLevel {
   return (wish as LogLevel | undefined) ?? config.spec.observability.logging.level
 }
 
-/** JSON lines, to the configured file or to stderr; written at once, so that a crash loses none. */
+/**
+ * Lines of JSON or text, to the configured file or to stderr; written at once, so that a crash
+ * loses none.
+ */
 export function openLogger(options: Options): Logger {
-  const { file } = options.config.spec.observability.logging
+  const { file, format } = options.config.spec.observability.logging
+  const target = destination({ dest: file ?? 2, sync: true, mkdir: true })
   return pino(
     { level: logLevelOf(options), base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    destination({ dest: file ?? 2, sync: true, mkdir: true }),
+    format === 'json' ? target : textLines((line) => target.write(line)),
   )
 }

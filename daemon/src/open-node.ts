@@ -20,8 +20,10 @@ import { openGateway } from '@aegis/gateway'
 import { locateLauncher, openProcessRuntime } from '@aegis/runtime-process'
 import { bootstrapFor, locateGuest } from '@aegis/sandbox'
 import { openApiToken } from '@aegis/security'
-import { openSqliteStore, openStoreLock } from '@aegis/storage'
+import { openSqliteStore } from '@aegis/storage'
+import { findDaemon } from './find-daemon.ts'
 import { type Home, prepareHome } from './home.ts'
+import { lockHome } from './lock-home.ts'
 import { nodeCapacity } from './node-capacity.ts'
 import { logLevelOf, openLogger } from './open-logger.ts'
 import { randomIds } from './random-ids.ts'
@@ -61,7 +63,8 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
   const home = await prepareHome(options.home)
   const logger = options.logger ?? openLogger({ config, env, asked: options.logLevel })
   await using undo = new AsyncDisposableStack()
-  undo.use(await openStoreLock(home.directory))
+  const heldByDaemon = async () => (await findDaemon(home.directory)).state !== 'stopped'
+  undo.use(await lockHome(home.directory, heldByDaemon))
   const store = undo.use(await openSqliteStore({ path: home.database, logger }))
   const gateway = undo.use(
     openGateway({
