@@ -1,4 +1,5 @@
 import { AegisError, type ErrorKind } from '@aegis/core'
+import { limits } from './limits.ts'
 
 /** What the gateway must know of a failed call beside its kind. */
 export interface FaultDetails {
@@ -27,6 +28,22 @@ export function llmFault(
     ...(cause === undefined ? {} : { cause }),
   })
 }
+
+/** A failure that a provider reports in the middle of its stream, in its own words. */
+export function reportedFault(said: unknown, providerCode?: string): AegisError {
+  const reason = typeof said === 'string' ? oneLine(said) : ''
+  const message = `The provider broke off its answer: ${reason || 'no reason given'}`
+  const overloaded = providerCode === 'overloaded_error' ? { status: 529 } : {}
+  const details = { retryable: true, providerCode, ...overloaded }
+  return llmFault('unavailable', 'llm.provider-error', message, details)
+}
+
+/** A foreign text, short and without control characters. */
+export const oneLine = (text: string): string =>
+  text
+    .slice(0, limits.errorChars)
+    .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
+    .trim()
 
 /** A failure as an agent is told of it. */
 export interface Fault {

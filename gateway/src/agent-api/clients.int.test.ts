@@ -159,7 +159,7 @@ describe.each(providers)('with a provider of type $type', (provider) => {
       messages: user,
       stream: true,
     })) {
-      chatPieces.push(part.message.content)
+      chatPieces.push(part.message.content ?? '')
     }
     const plainPieces: string[] = []
     for await (const part of await stack.ollama.generate({
@@ -167,7 +167,7 @@ describe.each(providers)('with a provider of type $type', (provider) => {
       prompt: 'Hi there',
       stream: true,
     })) {
-      plainPieces.push(part.response)
+      plainPieces.push(part.response ?? '')
     }
 
     expect(chat.message.content).toBe('Grüße, world')

@@ -6,6 +6,8 @@ export interface AnswerTally {
   answer(): ChatAnswer
 }
 
+const maxCalls = 1000
+
 /** Keeps at most `maxChars` of text and of tool arguments; more is counted by nobody and dropped. */
 export function makeAnswerTally(maxChars: number): AnswerTally {
   const texts: string[] = []
@@ -32,7 +34,7 @@ export function makeAnswerTally(maxChars: number): AnswerTally {
           call.id ||= fitting(delta.id ?? '')
           call.name ||= fitting(delta.name ?? '')
           call.arguments += fitting(delta.arguments)
-          if (room > 0) calls.set(delta.index, call)
+          if (room > 0 && calls.size < maxCalls) calls.set(delta.index, call)
           return
         }
         case 'usage':

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ChatMessage, ChatRequest, ContentPart, StopReason } from '../chat/chat.ts'
-import { llmFault } from '../llm-fault.ts'
+import { llmFault, reportedFault } from '../llm-fault.ts'
 import { parseArguments } from './parse-arguments.ts'
 import type { FrameReader, ProviderDialect } from './provider-dialect.ts'
 import { readJson, readReply } from './read-json.ts'
@@ -142,12 +142,7 @@ function makeFrameReader(): FrameReader {
         case 'message_stop':
           return 'end'
         case 'error':
-          throw llmFault(
-            'unavailable',
-            'llm.provider-error',
-            event.error?.message ?? 'no reason given',
-            { retryable: true, providerCode: event.error?.type ?? undefined },
-          )
+          throw reportedFault(event.error?.message, event.error?.type ?? undefined)
         default:
           return 'more'
       }

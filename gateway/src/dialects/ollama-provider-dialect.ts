@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { ChatDelta, ChatMessage, ChatRequest, StopReason, ToolCall } from '../chat/chat.ts'
 import { textOf } from '../chat/chat.ts'
-import { llmFault } from '../llm-fault.ts'
+import { llmFault, reportedFault } from '../llm-fault.ts'
 import { parseArguments } from './parse-arguments.ts'
 import type { FrameReader, ProviderDialect } from './provider-dialect.ts'
 import { readJson, readReply } from './read-json.ts'
@@ -85,9 +85,7 @@ function makeFrameReader(): FrameReader {
   return {
     read(data, deltas) {
       const frame = readJson(data)
-      if (typeof frame.error === 'string') {
-        throw llmFault('unavailable', 'llm.provider-error', frame.error, { retryable: true })
-      }
+      if (typeof frame.error === 'string') throw reportedFault(frame.error)
       const part = readReply(partSchema, frame)
       const text = part.message?.content ?? part.response
       if (text) deltas.push({ type: 'text', text })

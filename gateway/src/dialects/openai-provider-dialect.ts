@@ -8,7 +8,7 @@ import {
   type ToolCall,
   textOf,
 } from '../chat/chat.ts'
-import { llmFault } from '../llm-fault.ts'
+import { reportedFault } from '../llm-fault.ts'
 import type { ProviderChat } from '../providers/provider.ts'
 import type { FrameReader, ProviderDialect } from './provider-dialect.ts'
 import { readJson, readReply } from './read-json.ts'
@@ -132,7 +132,8 @@ function makeFrameReader({ original }: ProviderChat): FrameReader {
     read(data, deltas) {
       if (data === '[DONE]') return 'end'
       const frame = readJson(data)
-      if (frame.error !== undefined && frame.error !== null) throw streamFault(frame.error)
+      if (frame.error !== undefined && frame.error !== null)
+        throw reportedFault(errorMessage(frame.error))
       const { choices, usage } = readReply(chunkSchema, frame)
       for (const choice of choices ?? []) {
         // Further choices (`n`) pass through; the record is of the first.
@@ -182,14 +183,10 @@ function asksForUsage(body: Readonly<Record<string, unknown>> | undefined): bool
   )
 }
 
-/** A provider that fails in the middle says so in the stream. */
-function streamFault(error: unknown): Error {
-  const said = typeof error === 'object' && error !== null && 'message' in error && error.message
-  const message = typeof said === 'string' ? said : 'no reason given'
-  return llmFault('unavailable', 'llm.provider-error', message, { retryable: true })
-}
+const errorMessage = (error: unknown): unknown =>
+  typeof error === 'object' && error !== null && 'message' in error ? error.message : error
 
-export function stopReason(reason: string | null | undefined): StopReason {
+function stopReason(reason: string | null | undefined): StopReason {
   switch (reason) {
     case 'length':
       return 'length'

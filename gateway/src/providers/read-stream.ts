@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { ChatDelta } from '../chat/chat.ts'
 import type { FrameReader } from '../dialects/provider-dialect.ts'
+import { limits } from '../limits.ts'
 import { llmFault } from '../llm-fault.ts'
 import type { Frame, FrameSplitter } from '../wire/frame.ts'
 import type { ReplyBatch } from './provider.ts'
@@ -27,6 +28,10 @@ export async function* readStream(
   let bytes: Buffer[] = []
   let stopping = false
   let ended = false
+  /** Whether anything but comments came: before that, it may not be a stream at all. */
+  let begun = false
+  /** Bytes that came before the beginning and after the end, and wait. */
+  let held = 0
 
   const take = (last: boolean): ReplyBatch => {
     const batch = { deltas, bytes: passThrough ? joined(bytes) : undefined, last }
@@ -46,6 +51,9 @@ export async function* readStream(
       } else if (verdict === 'end') ended = true
       for (const delta of found) deltas.push(delta)
       if (passThrough && verdict !== 'hidden') bytes.push(frame.bytes)
+      begun ||= frame.data !== ''
+      if (stopping || !begun) held += frame.bytes.length
+      if (held > limits.frameBytes) throw broken()
       if (ended) return
     }
   }
@@ -54,7 +62,7 @@ export async function* readStream(
     for await (const chunk of body.iterator({ destroyOnReturn: false })) {
       yield* read(splitter.push(chunk))
       if (ended) break
-      if (!stopping && (bytes.length > 0 || deltas.length > 0)) yield take(false)
+      if (begun && !stopping && (bytes.length > 0 || deltas.length > 0)) yield take(false)
     }
     const rest = ended ? undefined : splitter.flush()
     if (rest !== undefined) yield* read([rest])

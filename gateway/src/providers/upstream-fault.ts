@@ -1,6 +1,5 @@
 import { AegisError, type ErrorKind } from '@aegis/core'
-import { limits } from '../limits.ts'
-import { type FaultDetails, llmFault } from '../llm-fault.ts'
+import { type FaultDetails, llmFault, oneLine } from '../llm-fault.ts'
 
 /** A provider's answer other than success. */
 export interface UpstreamStatus {
@@ -92,10 +91,3 @@ function reasonIn(body: string): { message: string; code: string | undefined } {
 
 const field = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null ? new Map(Object.entries(value)).get(name) : undefined
-
-/** A foreign text, short and without control characters. */
-export const oneLine = (text: string): string =>
-  text
-    .slice(0, limits.errorChars)
-    .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
-    .trim()
