@@ -15,8 +15,11 @@ export const limits = {
   idleTimeoutMs: 60_000,
   /** Between two signs of life on an event stream. */
   keepAliveMs: 15_000,
-  /** A reader of an event stream that takes nothing for so long is cut off, and may resume. */
-  stalledReaderMs: 60_000,
+  /**
+   * A reader of an event stream that takes nothing for so long is cut off, and may resume. Node
+   * grants a second such period when the kernel took some bytes in the first.
+   */
+  stalledReaderMs: 30_000,
   /** For requests under way when the API closes. */
   closeTimeoutMs: 5_000,
 } as const

@@ -55,6 +55,9 @@ export interface Api extends AsyncDisposable {
  */
 export async function openApi(options: ApiOptions): Promise<Api> {
   const { bindAddress, port, tls } = options.network
+  if (tls === undefined && !isLoopback(bindAddress)) {
+    options.logger.warn({ bindAddress }, 'the api is open to the network without tls')
+  }
   const closing = new AbortController()
   const app = await buildApp(options, closing.signal)
   try {
@@ -193,6 +196,9 @@ function listenError(error: unknown, address: string, port: number): unknown {
       return error
   }
 }
+
+const isLoopback = (address: string): boolean =>
+  address === 'localhost' || address === '::1' || address.startsWith('127.')
 
 /** Where a client on this machine reaches it. */
 function reachable(address: string): string {
