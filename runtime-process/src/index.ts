@@ -1,9 +1,6 @@
+export type { WeakerForm } from './check-spec.ts'
 export { type LocateLauncherOptions, locateLauncher } from './launcher.ts'
 export { sandboxPath } from './mount-plan.ts'
-export {
-  openProcessRuntime,
-  type ProcessRuntimeOptions,
-  type RuntimeLogger,
-  type WeakerForm,
-} from './process-runtime.ts'
+export { openProcessRuntime, type ProcessRuntimeOptions } from './process-runtime.ts'
+export type { RuntimeLogger } from './process-sandbox.ts'
 export type { UidRange } from './user-leases.ts'

@@ -18,9 +18,9 @@ export interface InterpretersOptions {
   /** The Node that runs AEGIS. */
   readonly nodePath: string
   /** A python3 to use instead of searching for one. */
-  readonly pythonPath: string | undefined
+  readonly pythonPath?: string
   /** Where to look for python3 besides /usr/bin, separated as in PATH. */
-  readonly searchPath: string | undefined
+  readonly searchPath?: string
 }
 
 export interface Interpreters {

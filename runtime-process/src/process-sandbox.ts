@@ -15,12 +15,19 @@ import { exitCause } from './exit-cause.ts'
 import { type LimitGroup, type LimitHits, noHits } from './limits/limit-group.ts'
 import type { ReadOnlyWorkspace } from './read-only-workspace.ts'
 
+/** What the runtime tells besides its results; a pino logger fits. */
+export interface RuntimeLogger {
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void
+}
+
 export interface ProcessSandboxParts {
   readonly spec: SandboxSpec
   readonly bootPhases: BootPhases
   readonly session: GuestSession
   readonly group: LimitGroup
   readonly workspace: ReadOnlyWorkspace | undefined
+  readonly logger: RuntimeLogger | undefined
+  readonly kill: () => Promise<void>
   /** Kills what runs and frees what the boot took. */
   readonly release: () => Promise<void>
 }
@@ -41,8 +48,11 @@ export function makeProcessSandbox(parts: ProcessSandboxParts): Sandbox {
     if (released !== undefined || cause === undefined) return undefined
     const { oomKills } = await readHits(group)
     // Nothing may run on behind a wire that nobody reads; the owner still disposes the rest.
-    await group.kill().catch(() => {})
-    return cause === 'sandbox_lost' && oomKills > 0 ? 'memory_limit' : cause
+    await parts.kill()
+    const decisive = cause === 'sandbox_lost' && oomKills > 0 ? 'memory_limit' : cause
+    const because = session.failure?.message
+    parts.logger?.warn({ sandbox: spec.id, cause: decisive, because }, 'Sandbox ended')
+    return decisive
   })
 
   const judge = async (exit: Exit, before: LimitHits): Promise<Exit> => {
