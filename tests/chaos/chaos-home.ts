@@ -1,0 +1,63 @@
+import { randomInt } from 'node:crypto'
+import { realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ControlPlane } from '@aegis/core'
+import { homeAt, readApiToken } from '@aegis/daemon'
+import { connectNode } from '@aegis/sdk'
+import { type AegisCommand, openAegisCommand, type Running } from '../e2e/aegis-command.ts'
+import type { HomeMark } from './host-processes.ts'
+
+/** A home whose daemon may die at any time, and what a client and the host see of it. */
+export interface ChaosHome extends AsyncDisposable {
+  readonly aegis: AegisCommand
+  readonly mark: HomeMark
+  /** Starts the daemon in the foreground; it may not be ready yet. */
+  launch(): Running
+  /** Starts the daemon and waits until it serves. */
+  start(): Promise<Running>
+  /** The daemon over HTTP: the same client for all its lives. Started once before. */
+  connect(): Promise<ControlPlane>
+}
+
+export interface ChaosHomeOptions {
+  /** Millicores that all sandboxes share. */
+  readonly cpuMillicores?: number
+  /** Host paths that agents may read. */
+  readonly readable?: readonly string[]
+}
+
+export const ready = /daemon ready/
+
+export async function openChaosHome(options: ChaosHomeOptions = {}): Promise<ChaosHome> {
+  const aegis = await openAegisCommand()
+  // Of its own, so that a process with one of these uids can be nobody else's; and one block, so
+  // that a daemon takes over the very uids of the one that died.
+  const uidRange = { first: 1_000_000_000 + randomInt(500_000) * 1024, count: 1024 }
+  const config = {
+    node: { id: 'chaos', type: 'edge' },
+    runtime: {
+      uid_range: uidRange,
+      capacity: { cpu_millicores: options.cpuMillicores ?? 4000 },
+      host_paths: { read: options.readable ?? [] },
+      output_limit: '1Gi',
+    },
+  }
+  await aegis.write('aegis-config.yaml', JSON.stringify(config))
+  const base = await realpath(join(aegis.folder, '..'))
+  const launch = () => aegis.start('--daemon', '--port', String(aegis.port))
+  return {
+    aegis,
+    mark: { stateDirectory: join(base, 'home', 'runtime-process'), uidRange },
+    launch,
+    async start() {
+      const daemon = launch()
+      await daemon.said(ready)
+      return daemon
+    },
+    async connect() {
+      const token = await readApiToken(homeAt(aegis.home).token)
+      return connectNode({ url: `http://127.0.0.1:${aegis.port}`, token })
+    },
+    [Symbol.asyncDispose]: () => aegis[Symbol.asyncDispose](),
+  }
+}
