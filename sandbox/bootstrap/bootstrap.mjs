@@ -2,10 +2,7 @@
 // Sends the prompt to the agent API of its sandbox and prints the answer.
 //
 // The prompt arrives on standard input, or as the first argument. Needs nothing but Node.js 18.
-import { readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
-import { request as httpsRequest } from 'node:https'
-import { createInterface } from 'node:readline'
 
 const { env } = process
 const debugging = ['true', '1', 'yes'].includes((env.AEGIS_BOOTSTRAP_DEBUG ?? '').toLowerCase())
@@ -17,8 +14,8 @@ function debug(message) {
   if (debugging) process.stderr.write(`[BOOTSTRAP DEBUG] ${message}\n`)
 }
 
-function readPrompt() {
-  const piped = process.stdin.isTTY ? '' : readFileSync(0, 'utf8')
+async function readPrompt() {
+  const piped = process.stdin.isTTY ? '' : await readAll(process.stdin)
   const prompt = piped.trim() !== '' ? piped : (process.argv[2] ?? '')
   if (prompt.trim() === '')
     throw new Failure('No prompt: give it on standard input or as the first argument.')
@@ -74,9 +71,9 @@ function explain(status, body) {
   return body.trim() || `status ${status}`
 }
 
-async function readAll(response) {
+async function readAll(stream) {
   const chunks = []
-  for await (const chunk of response) chunks.push(chunk)
+  for await (const chunk of stream) chunks.push(chunk)
   return Buffer.concat(chunks).toString('utf8')
 }
 
@@ -91,9 +88,19 @@ function parseEvent(text) {
   return event
 }
 
+/** Unlike node:readline, this does not take U+2028 inside a text for the end of a line. */
+async function* linesOf(stream) {
+  let rest = ''
+  for await (const chunk of stream.setEncoding('utf8')) {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
+}
+
 /** Prints the deltas of a text/event-stream as they come. */
 async function printStream(response) {
-  for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
+  for await (const line of linesOf(response)) {
     if (!line.startsWith('data:')) continue
     const event = parseEvent(line.slice(5))
     if (typeof event.error === 'string')
@@ -126,13 +133,13 @@ async function printAnswer(response) {
 }
 
 /** No time-out: how long an answer may take is the daemon's to decide. */
-function post(url, body) {
+async function post(url, body) {
   const headers = {
     'content-type': 'application/json',
     accept: 'text/event-stream, application/json',
     'content-length': Buffer.byteLength(body),
   }
-  const open = url.protocol === 'https:' ? httpsRequest : httpRequest
+  const open = url.protocol === 'https:' ? (await import('node:https')).request : httpRequest
   return new Promise((resolve, reject) => {
     open(url, { method: 'POST', headers }, resolve).on('error', reject).end(body)
   })
@@ -165,7 +172,7 @@ async function generate(base, body) {
 async function main() {
   const base = env.AEGIS_ORCHESTRATOR_URL || 'http://127.0.0.1:8000'
   const iteration = readIteration()
-  const prompt = renderHistory() + readPrompt()
+  const prompt = renderHistory() + (await readPrompt())
   debug(`Iteration ${iteration ?? '-'}, prompt of ${Buffer.byteLength(prompt)} bytes`)
   await generate(base, {
     prompt,

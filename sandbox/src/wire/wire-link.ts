@@ -14,7 +14,6 @@ import {
   HOST_CHANNELS_MAX,
   PAYLOAD_MAX_BYTES,
 } from './limits.ts'
-import { parseClose } from './messages.ts'
 
 /** One channel's end on the host. */
 export interface Channel {
@@ -145,8 +144,12 @@ export class WireLink {
         return !this.ended
       })
     } catch (error) {
+      const failure = error instanceof Error ? error : new Error(String(error))
       // Even a mistake on this side, met while reading hostile bytes, may only cost this sandbox.
-      this.end('protocol_violation', error instanceof Error ? error : new Error(String(error)))
+      this.end(
+        failure instanceof ProtocolViolation ? 'protocol_violation' : 'sandbox_lost',
+        failure,
+      )
     }
   }
 
@@ -161,13 +164,11 @@ export class WireLink {
     }
     const entry = this.#channels.get(frame.channel)
     if (!entry) throw new ProtocolViolation(`No channel ${frame.channel.toString(16)}`)
-    if (frame.type === FrameType.close) {
-      parseClose(frame)
-      this.close(frame.channel)
-      this.#channels.delete(frame.channel)
-      if (frame.channel < GUEST_CHANNEL_BIT) this.#hostChannels -= 1
-    }
     entry.channel.receive(frame)
+    if (frame.type !== FrameType.close || this.ended) return
+    this.close(frame.channel)
+    this.#channels.delete(frame.channel)
+    if (frame.channel < GUEST_CHANNEL_BIT) this.#hostChannels -= 1
   }
 
   #accept(frame: Frame): void {

@@ -1,0 +1,60 @@
+/*
+ * libFuzzer target for everything in frame.c. The input is taken for a stream of frames, and every
+ * payload also for what it could be: a request, a configuration, a path, a DNS query.
+ */
+#include "../wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void parse_exec(const uint8_t *payload, size_t length) {
+  static char *vector[VECTOR_MAX + 2];
+  struct exec_request request;
+  uint8_t *copy = malloc(length); /* Of this very size, so that one byte beyond is noticed. */
+  if (!copy) return;
+  memcpy(copy, payload, length);
+  if (exec_parse(copy, length, vector, &request)) {
+    size_t total = strlen(request.cwd);
+    for (char **at = request.argv; *at; at++) total += strlen(*at);
+    for (char **at = request.environment; *at; at++) total += strlen(*at);
+    if (total > length) abort();
+  }
+  free(copy);
+}
+
+static void parse_configuration_and_ask(const uint8_t *payload, size_t length) {
+  static struct configuration configuration;
+  uint8_t reply[DNS_MESSAGE_MAX];
+  char denied[NAME_BYTES_MAX + 1];
+  if (!configuration_parse(payload, length, &configuration))
+    configuration = (struct configuration){
+        .name_count = 1, .names = {{.address = 0xc6120001, .length = 9, .text = "known.tld"}}};
+  size_t answer = dns_answer(&configuration, payload, length, reply, denied);
+  if (answer > sizeof reply || strlen(denied) > NAME_BYTES_MAX) abort();
+  volatile uint8_t last = answer > 0 ? reply[answer - 1] : 0;
+  (void)last;
+}
+
+static void parse_path(const uint8_t *payload, size_t length) {
+  char path[PATH_BYTES_MAX + 1];
+  if (path_parse(payload, length, path) && (path[0] != '/' || strlen(path) != length)) abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  struct frame frame;
+  for (size_t at = 0; at < size;) {
+    int taken = frame_parse(data + at, size - at, &frame);
+    if (taken <= 0) break;
+    if (frame.length > PAYLOAD_MAX || (size_t)taken > size - at) abort();
+    parse_exec(frame.payload, frame.length);
+    parse_configuration_and_ask(frame.payload, frame.length);
+    parse_path(frame.payload, frame.length);
+    at += (size_t)taken;
+  }
+  parse_exec(data, size);
+  parse_configuration_and_ask(data, size);
+  parse_path(data, size);
+  return 0;
+}

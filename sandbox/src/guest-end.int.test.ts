@@ -1,0 +1,151 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { describe, expect, it } from 'vitest'
+import { locateGuest } from './locate-guest.ts'
+import { bootGuest, canBoot, env, never, spawnGuest } from './testing/boot-guest.ts'
+import { encodeHeader, FrameType } from './wire/frame.ts'
+
+const buildDirectory = join(import.meta.dirname, '..', '..', 'build')
+
+/** Whether a process of this machine has `word` in its command line. */
+async function runs(word: string): Promise<boolean> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const lines = pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => ''))
+  return (await Promise.all(lines)).some((line) => line.split('\0').includes(word))
+}
+
+describe.skipIf(!(await canBoot()))('the end of a sandbox', () => {
+  it('takes every process with it when the wire ends', async () => {
+    const guest = await bootGuest()
+    const word = `${31_000_000 + process.pid}`
+    const command = await guest.session.exec(
+      { argv: ['sh', '-c', `setsid sleep ${word} & sleep ${word}`], env, cwd: '/' },
+      never,
+    )
+    await expect.poll(() => runs(word)).toBe(true)
+    guest.session.close()
+    await guest.exited
+    expect(await runs(word)).toBe(false)
+    expect(await command.exit).toMatchObject({ code: undefined, cause: undefined })
+    expect(await guest.session.ended).toBeUndefined()
+  })
+
+  it('is sandbox_lost when the box is killed', async () => {
+    const guest = await bootGuest()
+    const command = await guest.session.exec({ argv: ['sleep', '100'], env, cwd: '/' }, never)
+    process.kill(guest.pid, 'SIGKILL')
+    expect(await guest.session.ended).toBe('sandbox_lost')
+    expect(await command.exit).toMatchObject({ cause: 'sandbox_lost' })
+  })
+
+  it('is output_limit when a command prints too much', async () => {
+    const guest = await bootGuest({ outputLimitBytes: 100_000 })
+    const command = await guest.session.exec({ argv: ['cat', '/dev/zero'], env, cwd: '/' }, never)
+    let bytes = 0
+    for await (const chunk of command.stdout) bytes += chunk.length
+    expect(bytes).toBe(100_000)
+    expect(await command.exit).toMatchObject({ cause: 'output_limit' })
+    await guest.exited
+  })
+
+  it('carries disk_limit when a command fails on a full disk', async () => {
+    await using guest = await bootGuest()
+    const command = await guest.session.exec(
+      { argv: ['dd', 'if=/dev/zero', 'of=/workspace/big', 'bs=1M'], env, cwd: '/' },
+      never,
+    )
+    expect(await command.exit).toMatchObject({ code: 1, cause: 'disk_limit' })
+  })
+})
+
+describe.skipIf(!(await canBoot()))('a guest', () => {
+  const control = (type: FrameType, payload = Buffer.alloc(0), channel = 0, flags = 0) =>
+    Buffer.concat([encodeHeader(type, channel, payload.length, flags), payload])
+  const configure = control(FrameType.configure, Buffer.alloc(13))
+  const exec = Buffer.from('\0\0\0\0\0\0\x01\0\0/\0cat\0', 'latin1')
+
+  it.each([
+    ['garbage', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
+    ['an unknown type', control(99 as FrameType)],
+    ['a frame of its own', control(FrameType.hello, Buffer.alloc(8))],
+    ['a command before its configuration', control(FrameType.exec, exec, 1)],
+    ['two configurations', Buffer.concat([configure, configure])],
+    [
+      'a malformed command',
+      Buffer.concat([configure, control(FrameType.exec, Buffer.alloc(9), 1)]),
+    ],
+    [
+      'a relative path',
+      Buffer.concat([configure, control(FrameType.get, Buffer.alloc(12, 'a'), 1)]),
+    ],
+    [
+      'a channel that is not open',
+      Buffer.concat([configure, control(FrameType.end, undefined, 5)]),
+    ],
+    [
+      'data beyond its window',
+      Buffer.concat([
+        configure,
+        control(FrameType.exec, exec, 1),
+        ...Array.from({ length: 40 }, () => control(FrameType.data, Buffer.alloc(32_000), 1)),
+      ]),
+    ],
+    [
+      'credit beyond its window',
+      Buffer.concat([
+        configure,
+        control(FrameType.exec, exec, 1),
+        control(FrameType.window, Buffer.from([0, 0, 0, 1]), 1),
+      ]),
+    ],
+    [
+      'a channel number twice',
+      Buffer.concat([
+        configure,
+        control(FrameType.exec, exec, 1),
+        control(FrameType.exec, exec, 1),
+      ]),
+    ],
+    [
+      'a request inside another',
+      Buffer.concat([
+        configure,
+        control(FrameType.exec, exec, 1, 1),
+        control(FrameType.exec, exec, 2),
+      ]),
+    ],
+    [
+      'a request without end',
+      Buffer.concat([
+        configure,
+        ...Array.from({ length: 40 }, () => control(FrameType.exec, Buffer.alloc(32_000), 1, 1)),
+      ]),
+    ],
+  ] as const)('exits at once on %s', async (_what, bytes) => {
+    const { child, wire, exited } = await spawnGuest()
+    const complaint = child.stderr ? text(child.stderr) : ''
+    wire.on('error', () => {})
+    wire.resume()
+    wire.write(bytes)
+    const [code] = await exited
+    expect(code).toBe(70)
+    expect(await complaint).toMatch(/^aegis-guest: [a-zA-Z ]+\n$/)
+  })
+
+  it('also works when it is not the init of a namespace, and takes its commands with it', async () => {
+    const guest = await locateGuest({ buildDirectory })
+    const child = spawn(guest, { stdio: ['pipe', 'pipe', 'inherit'] })
+    const word = `${32_000_000 + process.pid}`
+    const argv = `\0\0\0\0\0\0\x03\0\x01/\0sh\0-c\0setsid sleep ${word} & sleep ${word}\0PATH=/bin:/usr/bin\0`
+    child.stdout.resume()
+    child.stdin.write(configure)
+    child.stdin.write(control(FrameType.exec, Buffer.from(argv, 'latin1'), 1))
+    await expect.poll(() => runs(word)).toBe(true)
+    child.stdin.end()
+    await once(child, 'exit')
+    await expect.poll(() => runs(word)).toBe(false)
+  })
+})

@@ -1,0 +1,103 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { FrameType, ProtocolViolation } from './frame.ts'
+import {
+  encodeConfiguration,
+  encodeExec,
+  parseClose,
+  parseConfigured,
+  parseConnect,
+  parseDeniedName,
+  parseExit,
+  parseHello,
+  parseStatsReply,
+} from './messages.ts'
+
+const payload = (minLength: number, maxLength: number) =>
+  fc.uint8Array({ minLength, maxLength }).map((array) => Buffer.from(array))
+
+it.each([
+  ['HELLO', payload(8, 8), parseHello],
+  ['CONFIGURED', payload(2, 300), parseConfigured],
+  ['STATS_REPLY', payload(32, 32), parseStatsReply],
+  ['EXIT', payload(28, 28), parseExit],
+  ['CONNECT', payload(3, 256), parseConnect],
+  ['NOTICE', payload(2, 254), parseDeniedName],
+  [
+    'CLOSE',
+    payload(0, 64),
+    (bytes: Buffer) => parseClose({ type: FrameType.close, flags: 0, channel: 1, payload: bytes }),
+  ],
+] as const)('%s of arbitrary bytes is a message or a violation', (_name, bytes, parse) => {
+  fc.assert(
+    fc.property(bytes, (some) => {
+      try {
+        parse(some)
+      } catch (error) {
+        expect(error).toBeInstanceOf(ProtocolViolation)
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+it('reads where a connection wants to go, in canonical names only', () => {
+  const connect = (kind: number, port: number, host: string) =>
+    parseConnect(Buffer.concat([Buffer.from([kind, port >> 8, port & 255]), Buffer.from(host)]))
+  expect(connect(0, 0, '')).toEqual({ kind: 'agent-api' })
+  expect(connect(1, 443, 'api.example.com')).toEqual({
+    kind: 'tcp',
+    host: 'api.example.com',
+    port: 443,
+  })
+  for (const host of ['', 'A.com', 'a..com', '.a', 'a.', 'a b', 'a\0', 'ä.com', 'a/b', 'a:1'])
+    expect(() => connect(1, 443, host)).toThrow(ProtocolViolation)
+  expect(() => connect(1, 0, 'a.com')).toThrow(ProtocolViolation)
+  expect(() => connect(0, 8000, '')).toThrow(ProtocolViolation)
+  expect(() => connect(2, 1, 'a')).toThrow(ProtocolViolation)
+})
+
+it('reads an end by code, by signal, and with the disk full', () => {
+  const exit = (how: number, value: number, flags = 0) => {
+    const bytes = Buffer.alloc(28)
+    bytes.set([how, value, 0, flags])
+    bytes.writeBigUInt64BE(1500n, 4)
+    return parseExit(bytes)
+  }
+  expect(exit(0, 3)).toMatchObject({ code: 3, signal: undefined, cause: undefined })
+  expect(exit(0, 3).usage.cpuUserMs).toBe(1.5)
+  expect(exit(1, 9)).toMatchObject({ code: undefined, signal: 'KILL' })
+  expect(exit(1, 35)).toMatchObject({ signal: 'RTMIN+1' })
+  expect(exit(0, 1, 1)).toMatchObject({ cause: 'disk_limit' })
+  expect(() => exit(2, 0)).toThrow(ProtocolViolation)
+  expect(() => exit(1, 0)).toThrow(ProtocolViolation)
+  expect(() => exit(0, 0, 2)).toThrow(ProtocolViolation)
+})
+
+it('refuses a number beyond what can be true', () => {
+  const bytes = Buffer.alloc(32, 0xff)
+  expect(() => parseStatsReply(bytes)).toThrow(ProtocolViolation)
+})
+
+it('writes commands and configurations as the reference describes them', () => {
+  const exec = encodeExec({
+    argv: ['ls', '-l'],
+    env: { A: '1' },
+    cwd: '/w',
+    terminal: { rows: 2, columns: 3 },
+  })
+  expect(exec.toString('latin1')).toBe('\x01\0\x02\0\x03\0\x02\0\x01/w\0ls\0-l\0A=1\0')
+  const configuration = encodeConfiguration({
+    user: { uid: 1, gid: 2 },
+    listeners: [{ target: 'tcp', address: '127.0.0.1', port: 443 }],
+    names: [{ name: 'a.b', address: '198.18.0.1' }],
+  })
+  expect(configuration.toString('hex')).toBe(
+    `03${'00000001'}${'00000002'}${'0001'}${'0001'}01${'7f000001'}${'01bb'}${'c6120001'}03${Buffer.from('a.b').toString('hex')}`,
+  )
+  const bad = (name: string, address: string) =>
+    encodeConfiguration({ listeners: [], names: [{ name, address }] })
+  expect(() => bad('A.b', '1.2.3.4')).toThrow(RangeError)
+  expect(() => bad('a.b', '1.2.3')).toThrow(RangeError)
+  expect(() => bad('a.b', '1.2.3.256')).toThrow(RangeError)
+})
