@@ -1,4 +1,5 @@
-import { lstat, realpath } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, lstat, realpath } from 'node:fs/promises'
 import { normalize } from 'node:path'
 import { AegisError, type SandboxFilesystem } from '@aegis/core'
 
@@ -6,13 +7,15 @@ import { AegisError, type SandboxFilesystem } from '@aegis/core'
  * Refuses host paths that no sandbox may see, whoever allowed them: the system's own directories
  * and whatever holds or contains a protected path. Links are refused rather than followed, so that
  * what was allowed is what is bound.
- * @throws AegisError `invalid` / `filesystem.path` · `denied` / `filesystem.protected`
+ * @throws AegisError `invalid` / `filesystem.path` · `denied` / `filesystem.protected`,
+ * `filesystem.permission`
  */
 export async function checkHostPaths(
   filesystem: SandboxFilesystem,
   protectedPaths: readonly string[],
 ): Promise<void> {
-  for (const path of [...filesystem.read, ...filesystem.write]) {
+  const paths = [...filesystem.read, ...filesystem.write]
+  for (const path of paths) {
     await checkPath(path)
     for (const forbidden of [...systemPaths, ...protectedPaths])
       if (isWithin(path, forbidden) || isWithin(forbidden, path))
@@ -22,6 +25,19 @@ export async function checkHostPaths(
           `'${path}' may not appear in a sandbox: it is, holds or lies in ${forbidden}. Copy what the agent needs to a directory of its own and name that`,
         )
   }
+  // As ourselves; what a root daemon lends is checked by the launcher, once it is the sandbox's user.
+  for (const path of paths) await checkAccess(path, filesystem.write.includes(path))
+}
+
+async function checkAccess(path: string, write: boolean): Promise<void> {
+  await access(path, constants.R_OK | (write ? constants.W_OK : 0)).catch((cause) => {
+    throw new AegisError(
+      'denied',
+      'filesystem.permission',
+      `The daemon's user may not ${write ? 'write' : 'read'} '${path}', so neither may its sandboxes. Change the permissions of the path, or run the daemon as its owner`,
+      { cause },
+    )
+  })
 }
 
 /** Kernel interfaces, sockets of other services, and what the sandbox has of its own. */

@@ -1,5 +1,15 @@
 import { execFile, spawn } from 'node:child_process'
-import { mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  mkdtemp,
+  readFile,
+  realpath,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -109,7 +119,7 @@ describe.skipIf(why)(`inside a sandbox${why ? ` (${why})` : ''}`, () => {
       const path = await realpath(await mkdtemp(join(tmpdir(), 'granted-')))
       onTestFinished(() => rm(path, { recursive: true }))
       // Sandboxes of a root daemon are strangers to this directory, as to all others.
-      await promisify(execFile)('chmod', ['777', path])
+      await chmod(path, 0o777)
       return path
     }
 
@@ -131,6 +141,29 @@ describe.skipIf(why)(`inside a sandbox${why ? ` (${why})` : ''}`, () => {
       const box = await openAttackBox(host, { filesystem: { write: [path] } })
       expect((await box.sh('echo result > "$1/out"', path)).exit.code).toBe(0)
       expect(await readFile(join(path, 'out'), 'utf8')).toBe('result\n')
+    })
+
+    it.runIf(asRoot)('are used as their owner would, whose files the results are', async () => {
+      const path = await directory()
+      await chmod(path, 0o700)
+      await chown(path, 4321, 4321)
+      const box = await openAttackBox(host, { filesystem: { write: [path] } })
+      await box.sh('echo result > "$1/out"; chown 0:0 "$1/out"', path)
+      expect(await stat(join(path, 'out'))).toMatchObject({ uid: 4321, gid: 4321 })
+    })
+
+    it.runIf(asRoot)('are not lent by root, and the refusal says what to do', async () => {
+      const path = await directory()
+      await chmod(path, 0o755)
+      const spec = specWith({ filesystem: { write: [path] } })
+      await expect(host.runtime.boot(spec, never)).rejects.toMatchObject({
+        kind: 'denied',
+        code: 'filesystem.permission',
+        message: expect.stringContaining('chown'),
+      })
+      await chmod(path, 0o700)
+      const reading = specWith({ filesystem: { read: [path] } })
+      await expect(host.runtime.boot(reading, never)).rejects.toMatchObject({ kind: 'denied' })
     })
 
     it('do not lead out through links that the agent makes', async () => {

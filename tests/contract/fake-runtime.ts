@@ -233,9 +233,16 @@ function startFakeProcess(parts: FakeProcessParts): SandboxProcess {
 
 function drained(stream: PassThrough, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    stream.once('drain', resolve)
-    stream.once('close', resolve)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    const settle = () => {
+      stream.off('drain', settle)
+      stream.off('close', settle)
+      signal.removeEventListener('abort', settle)
+      if (signal.aborted) reject(signal.reason)
+      else resolve()
+    }
+    stream.on('drain', settle)
+    stream.on('close', settle)
+    signal.addEventListener('abort', settle)
   })
 }
 

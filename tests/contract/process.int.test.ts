@@ -1,9 +1,9 @@
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openProcessRuntime, sandboxPath } from '@aegis/runtime-process'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { posixCommands } from './contract-commands.ts'
 import {
   groupsOf,
@@ -28,6 +28,8 @@ describe.skipIf(why)(`process runtime${why ? ` (${why})` : ''}`, () => {
     expectNothingLeft: () => host.expectNothingLeft(),
     async abandon() {
       const owner = await openProcessHost()
+      onTestFinished(() => rm(owner.home, { recursive: true }))
+      // Its state is used, itself it is not.
       await owner.runtime[Symbol.asyncDispose]()
       const child = fork(new URL('./abandoning-owner.ts', import.meta.url), {
         execArgv: ['--disable-warning=ExperimentalWarning'],
