@@ -24,11 +24,18 @@ module.exports = {
       to: { path: '^(sandbox|runtime-|gateway|security|storage|api|daemon|sdk|cli|tests|bench)' },
     },
     {
+      name: 'http-contract-imports-core-only',
+      comment: 'API and SDK both read it; it knows neither.',
+      severity: 'error',
+      from: { path: '^http-contract/', pathNot: tests },
+      to: { path: '^(sandbox|runtime-[a-z]+|gateway|security|storage|api|sdk|daemon|cli)/src' },
+    },
+    {
       name: 'adapters-never-import-one-another',
       severity: 'error',
       from: { path: '^(sandbox|gateway|security|storage|api)/src', pathNot: tests },
       to: {
-        path: '^(sandbox|runtime-[a-z]+|gateway|security|storage|api|daemon|sdk|cli)/src',
+        path: '^(sandbox|runtime-[a-z]+|gateway|security|storage|api|daemon|sdk/typescript|cli)/src',
         pathNot: '^$1/src',
       },
     },
@@ -37,7 +44,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^(runtime-[a-z]+)/src', pathNot: tests },
       to: {
-        path: '^(runtime-[a-z]+|gateway|security|storage|api|daemon|sdk|cli)/src',
+        path: '^(runtime-[a-z]+|gateway|security|storage|api|daemon|sdk/typescript|cli)/src',
         pathNot: '^$1/src',
       },
     },
@@ -64,7 +71,7 @@ module.exports = {
       name: 'product-does-not-import-tests',
       severity: 'error',
       from: {
-        path: '^(core|sandbox|runtime-[a-z]+|gateway|security|storage|api|daemon|sdk|cli)/',
+        path: '^(core|sandbox|runtime-[a-z]+|gateway|security|storage|http-contract|api|daemon|sdk|cli)/',
         pathNot: tests,
       },
       to: { path: '^(tests|bench|scripts)/' },

@@ -16,7 +16,7 @@ import {
   executionStarted,
   manifest,
   success,
-} from '@aegis/sdk/wire'
+} from '@aegis/http-contract'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { answers, eventAnswers } from './answers.ts'

@@ -1,5 +1,5 @@
 import { AegisError, type Logger } from '@aegis/core'
-import type { Problem } from '@aegis/sdk/wire'
+import type { Problem } from '@aegis/http-contract'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { limits } from './limits.ts'
 import { bugProblem, problemOf, refusal } from './problem.ts'

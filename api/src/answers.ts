@@ -1,4 +1,4 @@
-import { problem, streamedEvent } from '@aegis/sdk/wire'
+import { problem, streamedEvent } from '@aegis/http-contract'
 import { z } from 'zod'
 
 const failed = {

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { AegisError, type Logger } from '@aegis/core'
-import { formatComment, formatMessage } from '@aegis/sdk/wire'
+import { formatComment, formatMessage } from '@aegis/http-contract'
 import type { FastifyReply } from 'fastify'
 import { limits } from './limits.ts'
 import { bugProblem, problemOf } from './problem.ts'

@@ -7,7 +7,7 @@ import {
   executionSummaries,
   executionSummaryToWire,
   success,
-} from '@aegis/sdk/wire'
+} from '@aegis/http-contract'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { answers, eventAnswers } from './answers.ts'
 import type { EventStreams } from './event-stream-reply.ts'

@@ -1,4 +1,4 @@
-import { health } from '@aegis/sdk/wire'
+import { health } from '@aegis/http-contract'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { noQuery } from './requests.ts'
 

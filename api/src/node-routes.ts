@@ -1,5 +1,5 @@
 import type { ControlPlane } from '@aegis/core'
-import { hostFindings, nodeStatus, nodeStatusToWire } from '@aegis/sdk/wire'
+import { hostFindings, nodeStatus, nodeStatusToWire } from '@aegis/http-contract'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { answers } from './answers.ts'
 import { noQuery } from './requests.ts'

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { AegisError } from '@aegis/core'
-import { type Problem, statusByKind } from '@aegis/sdk/wire'
+import { type Problem, statusByKind } from '@aegis/http-contract'
 
 /** Failures of HTTP itself: the statuses that clients of HTTP expect, more exact than the kind's. */
 const statusByCode: Readonly<Record<string, number>> = {

@@ -1,4 +1,4 @@
-import { executionStatus, id, isolation } from '@aegis/sdk/wire'
+import { executionStatus, id, isolation } from '@aegis/http-contract'
 import { z } from 'zod'
 
 /** An agent's name or id in a path. */

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import type { AgentExecutionEvent, ExecutionEvent, ExecutionId } from '@aegis/core'
 import { aManifest, type InMemoryStore } from '@aegis/core/testing'
-import { makeMessageParser } from '@aegis/sdk/wire'
+import { makeMessageParser } from '@aegis/http-contract'
 import { describe, expect, it } from 'vitest'
 import { type MemoryNode, openMemoryNode, serveHttp, testToken } from './control-plane-host.ts'
 

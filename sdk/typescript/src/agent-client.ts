@@ -1,8 +1,4 @@
 import type { AgentControl, AgentExecutionEvent } from '@aegis/core'
-import type { HttpTransport } from './http-transport.ts'
-import { agentPath } from './paths.ts'
-import { readEvent } from './read-event.ts'
-import { type Reconnect, resumeStream } from './resume-stream.ts'
 import {
   agentSummaries,
   agentSummary,
@@ -11,7 +7,11 @@ import {
   deployResultFromWire,
   manifest,
   success,
-} from './wire/index.ts'
+} from '@aegis/http-contract'
+import type { HttpTransport } from './http-transport.ts'
+import { agentPath } from './paths.ts'
+import { readEvent } from './read-event.ts'
+import { type Reconnect, resumeStream } from './resume-stream.ts'
 
 /** Executions whose last seen version is remembered: well above the 100 that a node replays. */
 const rememberedExecutions = 1_000

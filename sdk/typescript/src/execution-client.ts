@@ -1,8 +1,4 @@
 import { AegisError, type ExecutionControl, executionId } from '@aegis/core'
-import type { HttpTransport } from './http-transport.ts'
-import { agentPath, agentRef, executionPath } from './paths.ts'
-import { readEvent } from './read-event.ts'
-import { type Reconnect, resumeStream } from './resume-stream.ts'
 import {
   cancelled,
   executionDetail,
@@ -11,7 +7,11 @@ import {
   executionSummaries,
   executionSummaryFromWire,
   success,
-} from './wire/index.ts'
+} from '@aegis/http-contract'
+import type { HttpTransport } from './http-transport.ts'
+import { agentPath, agentRef, executionPath } from './paths.ts'
+import { readEvent } from './read-event.ts'
+import { type Reconnect, resumeStream } from './resume-stream.ts'
 
 export function makeExecutionClient(
   transport: HttpTransport,

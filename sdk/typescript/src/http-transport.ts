@@ -1,7 +1,7 @@
 import { AegisError, type Secret } from '@aegis/core'
+import { makeMessageParser, type StreamMessage } from '@aegis/http-contract'
 import type { ZodType } from 'zod'
 import { isNetworkFailure, readProblem } from './read-problem.ts'
-import { makeMessageParser, type StreamMessage } from './wire/index.ts'
 
 export type Fetch = typeof globalThis.fetch
 

@@ -1,6 +1,6 @@
 import type { NodeControl } from '@aegis/core'
+import { hostFindings, nodeStatus, nodeStatusFromWire } from '@aegis/http-contract'
 import type { HttpTransport } from './http-transport.ts'
-import { hostFindings, nodeStatus, nodeStatusFromWire } from './wire/index.ts'
 
 export function makeNodeClient(transport: HttpTransport): NodeControl {
   return {

@@ -1,6 +1,6 @@
 import { AegisError, isUuid } from '@aegis/core'
+import { agentLookup } from '@aegis/http-contract'
 import type { HttpTransport } from './http-transport.ts'
-import { agentLookup } from './wire/index.ts'
 
 /** The path of an agent. What cannot be a name or an id is absent without asking. */
 export async function agentPath(transport: HttpTransport, ref: string): Promise<string> {

@@ -1,5 +1,5 @@
 import { AegisError, type AgentExecutionEvent } from '@aegis/core'
-import { eventFromWire } from './wire/index.ts'
+import { eventFromWire } from '@aegis/http-contract'
 
 /** @throws AegisError `unavailable` / `node.bad-answer` when the client does not know the event */
 export function readEvent(data: string): AgentExecutionEvent {

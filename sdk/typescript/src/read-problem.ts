@@ -1,5 +1,5 @@
 import { AegisError, type ErrorKind } from '@aegis/core'
-import { isErrorKind, type Problem, problem, statusByKind } from './wire/index.ts'
+import { isErrorKind, type Problem, problem, statusByKind } from '@aegis/http-contract'
 
 /** The AegisError behind an answer that is none: the node's own, or one made from the status. */
 export async function readProblem(response: Response): Promise<AegisError> {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AegisError } from '@aegis/core'
+import { problem, type StreamMessage } from '@aegis/http-contract'
 import type { HttpTransport, StreamCall } from './http-transport.ts'
 import { errorOf, isNetworkFailure } from './read-problem.ts'
-import { problem, type StreamMessage } from './wire/index.ts'
 
 export interface Reconnect {
   /** In a row, without a message in between, before giving up. */
