@@ -21,18 +21,10 @@ int dns_open(void) {
   return -error;
 }
 
-/* A burst of twenty, then ten a second: a program that asks in a loop must not fill the log. */
-static bool may_notify(void) {
-  enum { BURST = 20, INTERVAL_MS = 100 };
-  static uint64_t next_ms;
-  uint64_t now = now_ms(), oldest = now > BURST * INTERVAL_MS ? now - BURST * INTERVAL_MS : 0;
-  if (next_ms < oldest) next_ms = oldest;
-  if (next_ms > now) return false;
-  next_ms += INTERVAL_MS;
-  return true;
-}
-
+/* At a pace: a program that asks in a loop must not fill the log. */
 static void notify(struct guest *guest, const char *name) {
+  if (!output_has_room(&guest->output, NAME_BYTES_MAX) || !pace_allows(&guest->noticing)) return;
+  pace_spend(&guest->noticing);
   uint8_t payload[1 + NAME_BYTES_MAX];
   size_t length = strlen(name);
   payload[0] = NOTICE_DNS_DENIED;
@@ -51,6 +43,5 @@ void dns_ready(struct guest *guest) {
   size_t length = dns_answer(&guest->configuration, query, (size_t)n, reply, denied);
   if (length == 0) return;
   sendto(guest->dns, reply, length, 0, (struct sockaddr *)&from, size);
-  if (denied[0] && output_has_room(&guest->output, sizeof denied) && may_notify())
-    notify(guest, denied);
+  if (denied[0]) notify(guest, denied);
 }

@@ -261,7 +261,7 @@ static void close_descriptors(struct channel *channel) {
  * terminal delivers late, so there the end of file is waited for, within bounds.
  */
 void exec_ended(struct guest *guest, struct channel *channel) {
-  enum { TERMINAL_GRACE_MS = 1000 };
+  enum { TERMINAL_GRACE_US = 1000000 };
   if (channel->status_fd >= 0) exec_status_ready(guest, channel);
   for (int i = 0; i < 2; i++) {
     int waiting = 0;
@@ -269,7 +269,7 @@ void exec_ended(struct guest *guest, struct channel *channel) {
         ioctl(channel->out[i].fd, FIONREAD, &waiting) == 0)
       channel->out[i].left = (uint64_t)waiting;
   }
-  channel->drained_by_ms = channel->terminal ? now_ms() + TERMINAL_GRACE_MS : 0;
+  channel->drained_by_us = channel->terminal ? now_us() + TERMINAL_GRACE_US : 0;
 }
 
 void exec_abandon(struct guest *guest, struct channel *channel) {
@@ -296,7 +296,7 @@ static void send_exit(struct guest *guest, const struct channel *channel) {
 void exec_settle(struct guest *guest, struct channel *channel) {
   if (channel->alive) return;
   if (!channel->close_sent && !channel->close_received && !channel->failed_step) {
-    bool late = channel->terminal && now_ms() >= channel->drained_by_ms;
+    bool late = channel->terminal && now_us() >= channel->drained_by_us;
     for (uint8_t i = 0; i < 2; i++) {
       int waiting = 0;
       if (late && channel->out[i].fd >= 0 && ioctl(channel->out[i].fd, FIONREAD, &waiting) == 0 &&

@@ -54,6 +54,17 @@ struct outflow {
 struct guest;
 struct channel;
 
+/* ---- pace.c: a burst, then so many a second ---- */
+
+struct pace {
+  uint32_t burst, per_second;
+  uint64_t next_us;
+};
+
+uint64_t now_us(void);
+bool pace_allows(const struct pace *pace);
+void pace_spend(struct pace *pace);
+
 bool inflow_open(struct inflow *flow, int fd);
 /* Accepts a DATA payload. False: the host overran its window. */
 bool inflow_receive(struct inflow *flow, const uint8_t *bytes, uint32_t length);
@@ -86,7 +97,7 @@ struct channel {
   int status_fd; /* How far the child came before its command ran. */
   int exit_status;
   struct rusage usage;
-  uint64_t drained_by_ms; /* Terminal only: when to stop waiting for the last output. */
+  uint64_t drained_by_us; /* Terminal only: when to stop waiting for the last output. */
 
   /* put, get */
   int file;
@@ -106,6 +117,7 @@ struct guest {
   char score[8];
   uint32_t last_host_channel, last_guest_channel;
   unsigned host_channels, relay_channels;
+  struct pace accepting, noticing;
   bool more_to_reap;
   struct channel channels[CHANNELS_MAX];
   uint64_t memory_peak;
@@ -118,7 +130,6 @@ void channel_close(struct guest *guest, struct channel *channel, const char *ste
 /* Frees the slot once both ends have closed and nothing of it runs. */
 void channel_release(struct guest *guest, struct channel *channel);
 
-uint64_t now_ms(void);
 /* Ends the guest, and with it all it runs. */
 _Noreturn void guest_exit(struct guest *guest, const char *why);
 
@@ -156,7 +167,9 @@ void file_abandon(struct channel *channel);
 
 /* ---- relay.c ---- */
 int listener_open(const struct listener *listener); /* Descriptor, or -errno. */
-void relay_accept(struct guest *guest, unsigned listener);
+/* False: nobody waits to be accepted. */
+bool relay_accept(struct guest *guest, unsigned listener);
+bool relay_may_accept(const struct guest *guest);
 void relay_settle(struct guest *guest, struct channel *channel, int error);
 void relay_reset(struct channel *channel, bool abort);
 

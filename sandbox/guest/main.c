@@ -260,8 +260,9 @@ static unsigned channel_slot(unsigned index) { return SLOT_CHANNELS + CHANNEL_SL
 /* Says what to wait for; returns how long. */
 static int prepare(void) {
   bool has_room = output_has_room(&guest.output, 0);
-  bool may_accept = guest.relay_channels < RELAY_CHANNELS_MAX && has_room;
+  bool may_accept = relay_may_accept(&guest);
   int timeout_ms = guest.more_to_reap && has_room ? 0 : -1;
+  if (!pace_allows(&guest.accepting) && timeout_ms < 0) timeout_ms = 1;
   want(SLOT_WIRE_IN, guest.wire_in, guest.wire_has_more ? 0 : POLLIN);
   want(SLOT_WIRE_OUT, guest.output.fd, guest.output.start < guest.output.end ? POLLOUT : 0);
   want(SLOT_SIGNALS, guest.signals, POLLIN);
@@ -336,9 +337,8 @@ static void serve(void) {
     handle_input();
     if (ready(SLOT_DNS)) dns_ready(&guest);
     for (unsigned i = 0; i < LISTENERS_MAX; i++)
-      if (ready(SLOT_LISTENERS + i) && guest.relay_channels < RELAY_CHANNELS_MAX &&
-          output_has_room(&guest.output, 0))
-        relay_accept(&guest, i);
+      while (ready(SLOT_LISTENERS + i) && relay_may_accept(&guest) && relay_accept(&guest, i))
+        continue;
     if (!output_flush(&guest.output)) guest_exit(&guest, NULL);
   }
 }
@@ -411,6 +411,8 @@ int main(int argc, char **argv) {
     return 64;
   }
   guest.is_init = getpid() == 1;
+  guest.accepting = (struct pace){RELAY_CHANNELS_MAX, RELAYS_PER_SECOND, 0};
+  guest.noticing = (struct pace){20, 10, 0};
   guest.dns = -1;
   for (unsigned i = 0; i < LISTENERS_MAX; i++) guest.listener_fds[i] = -1;
   take_wire(in, out);

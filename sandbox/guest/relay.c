@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 int listener_open(const struct listener *listener) {
-  enum { BACKLOG = 128 };
+  enum { BACKLOG = 1024 };
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
   const int on = 1;
@@ -50,9 +50,15 @@ static size_t describe(const struct guest *guest, unsigned listener, int fd, uin
   return 3 + name_of(&guest->configuration, ntohl(here.sin_addr.s_addr), (char *)payload + 3);
 }
 
-void relay_accept(struct guest *guest, unsigned listener) {
+bool relay_may_accept(const struct guest *guest) {
+  return guest->relay_channels < RELAY_CHANNELS_MAX && output_has_room(&guest->output, 0) &&
+         pace_allows(&guest->accepting);
+}
+
+bool relay_accept(struct guest *guest, unsigned listener) {
   int fd = accept4(guest->listener_fds[listener], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (fd < 0) return;
+  if (fd < 0) return false;
+  pace_spend(&guest->accepting);
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   uint8_t payload[3 + NAME_BYTES_MAX + 1];
@@ -60,7 +66,7 @@ void relay_accept(struct guest *guest, unsigned listener) {
   struct inflow in;
   if (length == 0 || !inflow_open(&in, fd)) {
     close(fd);
-    return;
+    return true;
   }
   uint32_t id = GUEST_CHANNEL | ++guest->last_guest_channel;
   struct channel *channel = channel_open(guest, CHANNEL_RELAY, id);
@@ -68,6 +74,7 @@ void relay_accept(struct guest *guest, unsigned listener) {
   channel->out[0] = (struct outflow){.fd = fd, .credit = WINDOW_SMALL, .left = UINT64_MAX};
   channel->connected = true;
   output_frame(&guest->output, FRAME_CONNECT, 0, id, payload, length);
+  return true;
 }
 
 void relay_reset(struct channel *channel, bool abort) {

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 struct totals {
@@ -75,10 +74,4 @@ bool disk_is_full(void) {
     if (about.f_bavail == 0 || (about.f_files > 0 && about.f_favail == 0)) return true;
   }
   return false;
-}
-
-uint64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }

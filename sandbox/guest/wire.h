@@ -27,6 +27,7 @@ enum {
 
   HOST_CHANNELS_MAX = 64,
   RELAY_CHANNELS_MAX = 256,
+  RELAYS_PER_SECOND = 1000, /* And as many as there are channels at once. */
 
   WINDOW_SMALL = 64 * 1024,  /* To the guest, and connections in both directions. */
   WINDOW_LARGE = 256 * 1024, /* From the guest: output of commands, content of files. */

@@ -160,6 +160,15 @@ describe('a guest that breaks the protocol', () => {
       (guest) => guest.send(FrameType.connect, guestChannel, Buffer.from([1, 0, 0])),
     ],
     [
+      'opens and closes connections in a loop',
+      (guest) => {
+        for (let i = 0; i < 6000; i++) {
+          guest.send(FrameType.connect, guestChannel + i, agentApi)
+          guest.send(FrameType.close, guestChannel + i, Buffer.from('relay ECONNRESET'))
+        }
+      },
+    ],
+    [
       'opens connections without end',
       (guest) => {
         for (let i = 0; i < 257; i++) guest.send(FrameType.connect, guestChannel + i, agentApi)

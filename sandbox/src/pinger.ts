@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { ProtocolViolation } from './wire/frame.ts'
 
 export interface PingerOptions {
@@ -19,7 +20,6 @@ export interface Pinger {
 export function makePinger({ intervalMs, timeoutMs, send, onSilence }: PingerOptions): Pinger {
   let timer: NodeJS.Timeout | undefined
   let expected: Buffer | undefined
-  let count = 0n
   let stopped = false
 
   const after = (ms: number, action: () => void) => {
@@ -27,9 +27,8 @@ export function makePinger({ intervalMs, timeoutMs, send, onSilence }: PingerOpt
     timer.unref()
   }
   const ping = () => {
-    const token = Buffer.alloc(8)
-    count += 1n
-    token.writeBigUInt64BE(count)
+    // Not to be guessed: only who reads all that was sent before can answer.
+    const token = randomBytes(8)
     expected = token
     send(token)
     after(timeoutMs, () => setImmediate(() => giveUp(token)))

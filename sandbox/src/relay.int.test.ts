@@ -180,9 +180,9 @@ describe.skipIf(!(await canBoot()))('a connection on the loopback of a sandbox',
       },
       never,
     )
-    await expect.poll(() => streams.length).toBe(256)
+    await expect.poll(() => streams.length, { timeout: 10_000 }).toBe(256)
     for (const stream of streams.splice(0)) stream.resume().end()
-    await expect.poll(() => streams.length).toBe(44)
+    await expect.poll(() => streams.length, { timeout: 10_000 }).toBe(44)
     for (const stream of streams) stream.resume().end()
     await once(streams[0] as Duplex, 'close')
     expect((await process.exit).code).toBe(0)

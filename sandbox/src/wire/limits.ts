@@ -26,6 +26,10 @@ export const WINDOW_LARGE_BYTES = 256 * 1024
 /** What even the smallest DATA frame takes from the window, so that crumbs cost memory's price. */
 export const DATA_COST_MIN = 256
 
+/** Connections a guest may open at once, and then per second. The guest keeps to half as many. */
+export const CONNECT_BURST = 2_048
+export const CONNECTS_PER_SECOND = 2_000
+
 /** Notices a guest may send at once, and then per second. The guest itself keeps to far fewer. */
 export const NOTICE_BURST = 1_000
 export const NOTICES_PER_SECOND = 20

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { AegisError, type LimitCause } from '@aegis/core'
+import { makeRateLimit } from '../rate-limit.ts'
 import {
   encodeHeader,
   FLAG_MORE,
@@ -9,6 +10,8 @@ import {
   ProtocolViolation,
 } from './frame.ts'
 import {
+  CONNECT_BURST,
+  CONNECTS_PER_SECOND,
   GUEST_CHANNEL_BIT,
   GUEST_CHANNELS_MAX,
   HOST_CHANNELS_MAX,
@@ -46,6 +49,7 @@ export class WireLink {
   readonly #handlers: LinkHandlers
   readonly #decoder = new FrameDecoder()
   readonly #channels = new Map<number, Entry>()
+  readonly #mayConnect = makeRateLimit(CONNECT_BURST, CONNECTS_PER_SECOND)
   #hostChannels = 0
   #lastHostChannel = 0
   #lastGuestChannel = GUEST_CHANNEL_BIT
@@ -175,6 +179,7 @@ export class WireLink {
     if (frame.channel !== this.#lastGuestChannel + 1)
       throw new ProtocolViolation('Channel numbers go up by one')
     this.#lastGuestChannel = frame.channel
+    if (!this.#mayConnect()) throw new ProtocolViolation('Connections faster than allowed')
     if (this.#channels.size - this.#hostChannels === GUEST_CHANNELS_MAX)
       throw new ProtocolViolation('Too many connections at once')
     this.#handlers.onConnect(frame, (channel) =>
