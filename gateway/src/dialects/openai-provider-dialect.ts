@@ -131,6 +131,7 @@ function makeFrameReader({ original }: ProviderChat): FrameReader {
     terminator: 'data: [DONE]\n\n',
     read(data, deltas) {
       if (data === '[DONE]') return 'end'
+      if (unfinished > 0 && addPlainText(data, deltas)) return 'more'
       const frame = readJson(data)
       if (frame.error !== undefined && frame.error !== null)
         throw reportedFault(errorMessage(frame.error))
@@ -155,6 +156,27 @@ function makeFrameReader({ original }: ProviderChat): FrameReader {
       }
       return unfinished <= 0 ? 'stop' : 'more'
     },
+  }
+}
+
+/** A frame that is one piece of text and nothing else, in the form that most servers write. */
+const plainText =
+  /^\{(?:"(?:id|object|model|system_fingerprint|service_tier|obfuscation)":(?:"[^"\\]*"|null),|"created":\d+,)*"choices":\[\{"index":0,"delta":\{"content":("(?:[^"\\]|\\.)*")\}(?:,"logprobs":null)?(?:,"finish_reason":null)?\}\](?:,"usage":null)?(?:,"obfuscation":"[^"\\]*")?\}$/
+
+/**
+ * Nearly all frames of an answer are such; parsing them whole would cost more than all else that is
+ * done for them. Tells whether `data` was one.
+ */
+function addPlainText(data: string, deltas: ChatDelta[]): boolean {
+  const literal = plainText.exec(data)?.[1]
+  if (literal === undefined) return false
+  try {
+    const text: unknown = JSON.parse(literal)
+    if (typeof text !== 'string') return false
+    deltas.push({ type: 'text', text })
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -21,6 +21,7 @@ export interface FrameSplitter {
 
 /** Gathers the bytes of a frame that came in several chunks. */
 export interface FrameBytes {
+  isEmpty(): boolean
   add(bytes: Buffer): void
   /** All since the last `take`, with `last` at the end. */
   take(last: Buffer): Buffer
@@ -30,6 +31,7 @@ export function makeFrameBytes(maxBytes: number = limits.frameBytes): FrameBytes
   let parts: Buffer[] = []
   let size = 0
   return {
+    isEmpty: () => parts.length === 0,
     add(bytes) {
       size += bytes.length
       if (size > maxBytes) {

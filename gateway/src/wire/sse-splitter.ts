@@ -2,6 +2,7 @@ import { type Frame, type FrameSplitter, makeFrameBytes } from './frame.ts'
 
 const lf = 0x0a
 const cr = 0x0d
+const blankLine = Buffer.from('\n\n')
 
 /**
  * Splits server-sent events (WHATWG HTML, 9.2): lines end with LF, CR or CR LF, a blank line ends
@@ -17,11 +18,24 @@ export function makeSseSplitter(maxBytes?: number): FrameSplitter {
     push(chunk) {
       const frames: Frame[] = []
       let start = 0
+      const finish = (end: number) => {
+        const bytes = pending.take(chunk.subarray(start, end))
+        frames.push({ bytes, data: dataOf(bytes) })
+        start = end
+      }
+      // Whole events that end their lines as nearly everybody does are found at once.
+      const isPlain = !chunk.includes(cr)
       for (let at = 0; at < chunk.length; at++) {
+        while (isPlain && at === start && pending.isEmpty() && !afterCr) {
+          const blank = chunk.indexOf(blankLine, at)
+          if (blank < 0) break
+          finish(blank + 2)
+          at = start
+        }
         const byte = chunk[at]
         const endsCrLf = byte === lf && afterCr
         afterCr = byte === cr
-        if (endsCrLf) continue
+        if (endsCrLf || byte === undefined) continue
         if (byte !== lf && byte !== cr) {
           lineIsEmpty = false
           continue
@@ -32,9 +46,7 @@ export function makeSseSplitter(maxBytes?: number): FrameSplitter {
             at++
             afterCr = false
           }
-          const bytes = pending.take(chunk.subarray(start, at + 1))
-          frames.push({ bytes, data: dataOf(bytes) })
-          start = at + 1
+          finish(at + 1)
           eventIsEmpty = true
         } else if (!lineIsEmpty) {
           eventIsEmpty = false
