@@ -1,4 +1,4 @@
-import { access, constants, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sandboxPath } from '@aegis/runtime-process'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -66,7 +66,7 @@ describe.skipIf(why)(`interpreters${why ? ` (${why})` : ''}`, () => {
   it('that do not work are said so', async () => {
     const host = await open()
     const broken = join(host.home, 'python3')
-    await symlink('/bin/false', broken)
+    await writeFile(broken, '#!/bin/sh\nexit 3\n', { mode: 0o755 })
     const { runtime } = await open({ pythonPath: broken })
     const booting = runtime.boot(specWith(python), new AbortController().signal)
     await expect(booting).rejects.toMatchObject({ kind: 'unsupported' })
