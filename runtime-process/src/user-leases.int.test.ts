@@ -21,3 +21,10 @@ it('gives two daemons different blocks, and a third none until one is gone', asy
   await using three = await claimUsers(range, 16)
   expect(three.first).toBe(one.first)
 })
+
+it('makes do with a range smaller than a block', async () => {
+  await using users = await claimUsers({ first: 1_999_100_000, count: 2 })
+  expect(new Set([users.take().uid, users.take().uid])).toEqual(
+    new Set([1_999_100_000, 1_999_100_001]),
+  )
+})

@@ -28,7 +28,8 @@ export interface UserLeases extends AsyncDisposable {
  * one that was killed.
  * @throws AegisError `exhausted` / `users.exhausted` all blocks are claimed
  */
-export async function claimUsers(range: UidRange, blockSize = 1024): Promise<UserLeases> {
+export async function claimUsers(range: UidRange, largestBlock = 1024): Promise<UserLeases> {
+  const blockSize = Math.min(largestBlock, range.count)
   const blocks = Math.floor(range.count / blockSize)
   const start = Math.floor(Math.random() * blocks)
   for (let turn = 0; turn < blocks; turn++) {
