@@ -52,6 +52,8 @@ export interface DeployResult {
   readonly revision: number
   /** False when exactly this manifest was already the current one. */
   readonly changed: boolean
+  /** What the manifest asks for that nothing acts upon yet, one sentence each. */
+  readonly warnings: readonly string[]
 }
 
 export interface ExecuteOptions {

@@ -7,6 +7,7 @@ export const deployResult = z.object({
   agent_id: id,
   revision: z.int().min(1),
   changed: z.boolean(),
+  warnings: z.array(z.string()),
 })
 
 /** `GET /api/agents/lookup/:name` */
@@ -35,12 +36,14 @@ export const deployResultToWire = (result: DeployResult): DeployResultWire => ({
   agent_id: result.id,
   revision: result.revision,
   changed: result.changed,
+  warnings: [...result.warnings],
 })
 
 export const deployResultFromWire = (wire: DeployResultWire): DeployResult => ({
   id: agentId(wire.agent_id),
   revision: wire.revision,
   changed: wire.changed,
+  warnings: wire.warnings,
 })
 
 export const agentSummaryToWire = (summary: AgentSummary): AgentSummaryWire => ({

@@ -22,7 +22,7 @@ export function describeControlPlane(name: string, open: () => Promise<ControlPl
         details: { name: 'echo', revision: 1 },
       })
       const second = await agents.deploy(other, { replace: true })
-      expect(second).toEqual({ id: first.id, revision: 2, changed: true })
+      expect(second).toEqual({ id: first.id, revision: 2, changed: true, warnings: [] })
     })
 
     it('finds an agent by name and by id, with all that a list shows', async () => {

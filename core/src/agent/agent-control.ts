@@ -13,6 +13,7 @@ import type { AgentManifest } from './agent-manifest.ts'
 import type { AgentQueries } from './agent-queries.ts'
 import { checkRunnable, type RunnableDeps } from './check-runnable.ts'
 import { findAgent } from './find-agent.ts'
+import { unheeded } from './unheeded.ts'
 
 interface Deps extends RunnableDeps {
   readonly events: EventStore
@@ -42,7 +43,8 @@ export function makeAgentControl(deps: Deps): AgentControl {
       const id = ids.agent(manifest.metadata.name)
       const command = { type: 'deploy', manifest, replace, at: clock.now() } as const
       const { state, decided } = await decideAgent(events, id, command)
-      return { id, revision: state.revision, changed: decided.length > 0 }
+      const changed = decided.length > 0
+      return { id, revision: state.revision, changed, warnings: unheeded(manifest) }
     },
 
     list: () => agents.list(),
