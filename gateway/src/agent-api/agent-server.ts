@@ -72,7 +72,7 @@ export function openAgentServer({ routes, logger }: AgentServerDeps): AgentServe
       incoming.socket.destroy()
     })
   })
-  server.on('clientError', (_error, stream) => refuseGarbage(stream))
+  server.on('clientError', refuseGarbage)
 
   return {
     serve(stream, admitted) {
@@ -113,14 +113,21 @@ function closeUnlessRead(incoming: IncomingMessage, outgoing: ServerResponse): v
   })
 }
 
-function refuseGarbage(stream: Duplex): void {
+function refuseGarbage(error: NodeJS.ErrnoException, stream: Duplex): void {
   if (!stream.writable) {
     stream.destroy()
     return
   }
-  const body = JSON.stringify({ error: 'This is not an HTTP/1.1 request.', code: 'request.http' })
+  const [status, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? [
+          '431 Request Header Fields Too Large',
+          `The head is larger than ${limits.headBytes} bytes.`,
+        ]
+      : ['400 Bad Request', 'This is not an HTTP/1.1 request.']
+  const body = JSON.stringify({ error: message, code: 'request.http' })
   stream.end(
-    'HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n' +
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\nconnection: close\r\n` +
       `content-length: ${body.length}\r\n\r\n${body}`,
     () => stream.destroy(),
   )

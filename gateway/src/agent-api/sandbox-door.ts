@@ -26,7 +26,7 @@ export function makeSandboxDoor(deps: SandboxDoorDeps): SandboxDoor {
 
   function deny(target: ConnectTarget & { kind: 'tcp' }): void {
     const subject = `${target.host.slice(0, 253)}:${target.port}`
-    const reason = 'No rule of the agent permits this connection: its network mode is none.'
+    const reason = 'A sandbox may connect to the agent API alone, and to no other host.'
     // The refusal stands whether or not it could be recorded.
     recorder.denied('network.connect', subject, reason).catch((err: unknown) => {
       logger.error({ executionId: identity.executionId, err }, 'denial could not be recorded')
