@@ -22,9 +22,9 @@ export async function cancelExecution(deps: Deps, id: ExecutionId, reason?: stri
     if (run !== undefined) {
       run.abort(new StopReason('cancelled', reason))
       await run.left
-      return
     }
     try {
+      // Also after a run, which may have left without being able to store its end.
       const journal = await openJournal(events, id)
       await journal.decide({ type: 'cancel', reason, at: clock.now() })
       return

@@ -2,7 +2,7 @@ import type { Clock } from '../kernel/clock.ts'
 import type { ExecutionEvent } from './execution-event.ts'
 
 export interface ConsoleRecorder {
-  /** Resolves at the end of the stream, with all of it stored. */
+  /** Resolves at the end of the stream, with all of it stored; rejects as soon as storing fails. */
   readonly finished: Promise<void>
   /** What came so far, at most `keepCharacters`; a note tells what was cut. */
   text(): string
@@ -35,6 +35,7 @@ export function recordConsole(options: Options): ConsoleRecorder {
   const decoder = new TextDecoder()
   const over = new AbortController()
   const hurry = AbortSignal.any([signal, over.signal])
+  const failed = Promise.withResolvers<never>()
   let kept = ''
   let total = 0
   let waiting = ''
@@ -56,9 +57,11 @@ export function recordConsole(options: Options): ConsoleRecorder {
     total += text.length
     if (kept.length < keepCharacters) kept += text.slice(0, keepCharacters - kept.length)
     waiting += text
-    flushing ??= flush().finally(() => {
-      flushing = undefined
-    })
+    flushing ??= flush()
+      .catch(failed.reject)
+      .finally(() => {
+        flushing = undefined
+      })
     if (waiting.length > maxWaitingCharacters) await flushing
   }
 
@@ -70,7 +73,7 @@ export function recordConsole(options: Options): ConsoleRecorder {
   }
 
   return {
-    finished: pump(),
+    finished: Promise.race([pump(), failed.promise]),
     text: () =>
       total > kept.length
         ? `${kept}\n[cut here: ${total} characters in all; the log holds the rest]\n`

@@ -34,7 +34,7 @@ export interface RunDeps extends IterationDeps {
  * Runs one queued execution to its terminal event: iteration after iteration, each in a fresh
  * sandbox, until one is accepted, the tries or the time are used up, or somebody cancels it.
  * When it is interrupted (the node shuts down) it leaves without a terminal event, and the next
- * start of the node takes it up again.
+ * start of the node takes it up again. It rejects only when the store fails.
  */
 export function makeRunExecution(deps: RunDeps): (id: ExecutionId) => Promise<void> {
   return async (id) => {
@@ -44,11 +44,19 @@ export function makeRunExecution(deps: RunDeps): (id: ExecutionId) => Promise<vo
     if (journal.state.status !== 'queued') return
     const started = journal.decide({ type: 'start', at: deps.clock.now() })
     try {
-      await Promise.all([started, iterate(deps, journal, id, live)])
+      await bothEnded(iterate(deps, journal, id, live), started)
     } catch (error) {
       await concludeStopped(deps, journal, id, live.signal, error)
     }
   }
+}
+
+/** What was done while something was stored; rejects no sooner than both are over. */
+async function bothEnded<Done>(work: Promise<Done>, stored: Promise<unknown>): Promise<Done> {
+  const [done, kept] = await Promise.allSettled([work, stored])
+  if (kept.status === 'rejected') throw kept.reason
+  if (done.status === 'rejected') throw done.reason
+  return done.value
 }
 
 /** What every iteration of an execution shares. */
@@ -87,7 +95,7 @@ async function iterate(
     // Not awaited: the sandbox boots while this is stored, and what follows is stored behind it.
     const begun = journal.decide({ type: 'begin-iteration', iteration, action, at: clock.now() })
     const part = { ...prepared, id, iteration, prompt: action }
-    const [outcome] = await Promise.all([timedIteration(deps, journal, part, live.signal), begun])
+    const outcome = await bothEnded(timedIteration(deps, journal, part, live.signal), begun)
     const { maxIterations } = prepared
     await journal.decide({ type: 'end-iteration', outcome, maxIterations, at: clock.now() })
   }
@@ -158,9 +166,10 @@ async function concludeStopped(
     await journal.decide({ type: 'end-iteration', outcome, maxIterations: 0, at })
     return
   }
-  logger.error({ err: error, executionId: id }, 'execution failed by a defect')
   const message = 'AEGIS itself failed. The log of the daemon tells more; please report it.'
+  // Rejects where not AEGIS failed but the store, which then is the journal's own error.
   await journal.decide({ type: 'fail', failure: { cause: 'internal', message }, at })
+  logger.error({ err: error, executionId: id }, 'execution failed by a defect')
 }
 
 function stoppedOutcome({ kind, detail }: StopReason): IterationOutcome {

@@ -5,6 +5,7 @@ import { cancelExecution } from '../execution/cancel-execution.ts'
 import { makeExecutionControl } from '../execution/execution-control.ts'
 import type { ExecutionQueries } from '../execution/execution-queries.ts'
 import { makeLiveExecutions } from '../execution/live-executions.ts'
+import { makeReclaimExecution } from '../execution/reclaim-execution.ts'
 import { recoverExecutions } from '../execution/recover-executions.ts'
 import { makeRunExecution, type RunDeps } from '../execution/run-execution.ts'
 import { makeScheduler, type SchedulerCapacity } from '../execution/scheduler.ts'
@@ -34,7 +35,14 @@ export function makeNode(deps: NodeDeps): DomainNode {
   const { config, events, executions, runtimes, capacity, clock, logger, about } = deps
   const live = makeLiveExecutions()
   const run = makeRunExecution({ ...deps, live })
-  const scheduler = makeScheduler({ executions, run, capacity, logger })
+  const reclaim = makeReclaimExecution(deps)
+  const stopping = new AbortController()
+  const scheduler = makeScheduler({
+    executions,
+    run: (id) => run(id).catch((error: unknown) => reclaim(id, error, stopping.signal)),
+    capacity,
+    logger,
+  })
   const shared = { ...deps, config: config.spec.runtime, live }
   const startedMs = clock.monotonicMs()
   let subscription: Disposable | undefined
@@ -81,6 +89,7 @@ export function makeNode(deps: NodeDeps): DomainNode {
     },
     async stop() {
       subscription?.[Symbol.dispose]()
+      stopping.abort()
       const stopped = scheduler.stop()
       live.interruptAll()
       await stopped
