@@ -12,11 +12,13 @@ import {
 } from './product-commands.ts'
 
 const reason = await whyNoProcessHost()
+/** Each test runs a dozen commands, each of which is a process. */
+const timeout = 120_000
 const nobody = '00000000-0000-4000-8000-000000000000'
 
 // Every command of the product description, with a daemon and without one: the answers must not
 // depend on which of the two gives them.
-describe.each(['with a daemon', 'without a daemon'] as const)('%s', (mode) => {
+describe.each(['with a daemon', 'without a daemon'] as const)('%s', { timeout }, (mode) => {
   const isEmbedded = mode === 'without a daemon'
   let aegis: AegisCommand
   beforeAll(async () => {
@@ -175,15 +177,14 @@ describe.each(['with a daemon', 'without a daemon'] as const)('%s', (mode) => {
 
   it('exits with 4 for what is not there', async (context) => {
     if (reason !== undefined) context.skip(reason)
-    for (const verb of ['show', 'remove', 'logs', 'pause', 'resume']) {
-      await fails(aegis, 4, /error: .*nobody/i, 'agent', verb, 'nobody')
-      await fails(aegis, 4, /error: /, 'agent', verb, nobody)
-    }
-    await fails(aegis, 4, /error: /, 'task', 'execute', 'nobody', '-i', 'x')
-    await fails(aegis, 4, /error: /, 'task', 'list', '--agent', 'nobody')
-    for (const verb of ['status', 'logs', 'cancel', 'remove']) {
-      await fails(aegis, 4, /error: /, 'task', verb, nobody)
-    }
+    const absent = [
+      ...['show', 'remove', 'logs', 'pause', 'resume'].map((verb) => ['agent', verb, 'nobody']),
+      ['agent', 'show', nobody],
+      ['task', 'execute', 'nobody', '-i', 'x'],
+      ['task', 'list', '--agent', 'nobody'],
+      ...['status', 'logs', 'cancel', 'remove'].map((verb) => ['task', verb, nobody]),
+    ]
+    for (const args of absent) await fails(aegis, 4, /error: .*(nobody|0000)/i, ...args)
     await fails(aegis, 4, /error: /, 'agent', 'show', 'echo', '--revision', '99')
   })
 

@@ -1,6 +1,7 @@
 import { loadManifest } from '../input/load-manifest.ts'
 import type { CommandHandler } from '../program/command-context.ts'
 import { exitCodes } from '../program/exit-code.ts'
+import { count, formatBytes } from '../terminal/format.ts'
 import { sanitiseLine } from '../terminal/sanitise.ts'
 
 export const deployAgent: CommandHandler<{
@@ -14,7 +15,8 @@ export const deployAgent: CommandHandler<{
     const { files, bytes } = contextSize(manifest.spec.context)
     if (terminal.json) terminal.document({ valid: true, name, version, context_files: files })
     else {
-      const extra = files === 0 ? '' : `, with ${files} context files (${bytes} bytes)`
+      const extra =
+        files === 0 ? '' : `, with ${count(files, 'context file')} of ${formatBytes(bytes)}`
       terminal.line(
         `${sanitiseLine(path)} is valid: agent ${name} ${sanitiseLine(version)}${extra}`,
       )

@@ -84,4 +84,4 @@ async function checkReachable(url: string): Promise<void> {
 }
 
 /** An IPv6 address as it stands in a URL. */
-export const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host)
+const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host)

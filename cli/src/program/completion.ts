@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
 import { type CommandNode, commandTree } from './command-tree.ts'
 
-export const shells = ['bash', 'zsh', 'fish'] as const
-export type Shell = (typeof shells)[number]
+export type Shell = 'bash' | 'zsh' | 'fish'
 
 /** A script that teaches a shell the commands and flags of `program`. */
 export function completionScript(program: Command, shell: Shell): string {

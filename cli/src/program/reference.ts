@@ -6,7 +6,7 @@ export function renderReference(program: Command): string {
   const tree = commandTree(program)
   return [
     '# The aegis command',
-    '<!-- Made from cli/src/program by `npx vitest run -u cli/src/program/reference.test.ts`. -->',
+    '<!-- Made from cli/src/program by `npx vitest run cli/src/program/reference.test.ts --update`. -->',
     introduction,
     '## Flags of every command',
     optionTable(tree.options),
@@ -67,7 +67,8 @@ and Ctrl-C cancels it. Wherever an agent is named, its name and its id mean the 
 
 Results go to stdout; notes, progress and errors to stderr. With \`--json\`, every command prints one
 JSON document (streams: one line per item) with the field names of the HTTP API, and an error is one
-JSON object on stderr. What agents write is shown with its control characters escaped.`
+JSON object on stderr: \`error\`, \`code\`, \`exit_code\` and, where there is more to say, \`help\` and
+\`details\`. What agents write is shown with its control characters escaped.`
 
 const exitCodeSection = `## Exit codes
 

@@ -33,12 +33,15 @@ describe('an error', () => {
     const terminal = recordTerminal({ json: true })
     reportFailure(
       terminal,
-      describeError(new AegisError('not-found', 'agent.absent', 'No such agent')),
+      describeError(
+        new AegisError('not-found', 'agent.absent', 'No such agent', { details: { ref: 'x' } }),
+      ),
     )
     expect(JSON.parse(terminal.stderr())).toEqual({
       error: 'No such agent',
       code: 'agent.absent',
       exit_code: 4,
+      details: { ref: 'x' },
     })
   })
 })

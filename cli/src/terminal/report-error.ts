@@ -11,17 +11,20 @@ export interface FailureReport {
   readonly message: string
   /** What to do next. */
   readonly help?: string | undefined
+  /** For programs: where exactly, in a form to work with. */
+  readonly details?: Readonly<Record<string, unknown>> | undefined
 }
 
 /** Tells an error that somebody can act on from a bug. */
 export function describeError(error: unknown): FailureReport {
   if (isAegisError(error)) {
-    const { help } = error.details
+    const { help, ...details } = error.details
     return {
       exitCode: exitCodeOf(error),
       code: error.code,
       message: error.message,
       help: typeof help === 'string' ? help : undefined,
+      details: Object.keys(details).length > 0 ? details : undefined,
     }
   }
   return {
@@ -34,9 +37,9 @@ export function describeError(error: unknown): FailureReport {
 
 /** Writes `error:` and `help:` lines to stderr, or one JSON object. */
 export function reportFailure(terminal: Terminal, report: FailureReport): void {
-  const { code, message, help, exitCode } = report
+  const { code, message, help, details, exitCode } = report
   if (terminal.json) {
-    terminal.noteItem({ error: message, code, help, exit_code: exitCode })
+    terminal.noteItem({ error: message, code, help, exit_code: exitCode, details })
     return
   }
   terminal.note(`${terminal.noteStyle.bad('error:')} ${sanitise(message)}`)
