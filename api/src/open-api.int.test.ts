@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { openMemoryNode, serveHttp, silent } from '@aegis/tests/contract/control-plane-host.ts'
 import { describe, expect, it } from 'vitest'
+import { limits } from './limits.ts'
 import { openApi } from './open-api.ts'
 
 describe('the API on its port', () => {
@@ -68,6 +69,16 @@ describe('the API on its port', () => {
     await served.plane.agents.list() // Leaves a connection open.
     await served[Symbol.asyncDispose]()
     await expect(served.plane.agents.list()).rejects.toMatchObject({ code: 'node.unreachable' })
+  })
+
+  it('does not wait for connections on which nobody asked anything', async () => {
+    const served = await serveHttp((await openMemoryNode({ start: false })).plane)
+    const socket = connect(served.api.port, '127.0.0.1')
+    await once(socket, 'connect')
+    await served.plane.agents.list() // By then the server has accepted the other one as well.
+    const started = performance.now()
+    await served[Symbol.asyncDispose]()
+    expect(performance.now() - started).toBeLessThan(limits.closeTimeoutMs / 2)
   })
 })
 

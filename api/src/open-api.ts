@@ -20,6 +20,7 @@ import { observeRequests } from './observe-requests.ts'
 import { parseJsonBodies } from './parse-body.ts'
 import { refuseMalformed } from './refuse-malformed.ts'
 import { answerUnknownRoutes } from './unknown-routes.ts'
+import { trackUnusedConnections } from './unused-connections.ts'
 import { validateRequest } from './validate-request.ts'
 
 export interface ApiOptions {
@@ -60,6 +61,7 @@ export async function openApi(options: ApiOptions): Promise<Api> {
   }
   const closing = new AbortController()
   const app = await buildApp(options, closing.signal)
+  const unused = trackUnusedConnections(app.server)
   try {
     await app.listen({ host: bindAddress, port })
   } catch (error) {
@@ -73,6 +75,7 @@ export async function openApi(options: ApiOptions): Promise<Api> {
     url: `${tls === undefined ? 'http' : 'https'}://${reachable(bindAddress)}:${boundPort}`,
     async [Symbol.asyncDispose]() {
       closing.abort(new Error('The API closes'))
+      unused.destroy()
       const patience = new AbortController()
       const late = sleep(limits.closeTimeoutMs, undefined, { signal: patience.signal })
       late.then(
