@@ -34,11 +34,17 @@ export async function openJournal(events: EventStore, id: ExecutionId): Promise<
   }
   let waiting: ExecutionEvent[] = []
   let flushed = Promise.resolve()
+  let broken: { readonly error: unknown } | undefined
 
   const flush = async (): Promise<void> => {
     const batch = waiting
     waiting = []
-    await events.append({ stream, expectedVersion: version, events: batch })
+    try {
+      await events.append({ stream, expectedVersion: version, events: batch })
+    } catch (error) {
+      broken = { error }
+      throw error
+    }
     version += batch.length
   }
 
@@ -55,6 +61,8 @@ export async function openJournal(events: EventStore, id: ExecutionId): Promise<
       return state
     },
     async decide(command) {
+      // By now the state tells what was never stored.
+      if (broken !== undefined) throw broken.error
       const decided = execution.decide(state, command)
       if (decided.length > 0) await enqueue(decided)
       return decided
