@@ -2,6 +2,7 @@ import { loadManifest } from '../input/load-manifest.ts'
 import type { CommandHandler } from '../program/command-context.ts'
 import { exitCodes } from '../program/exit-code.ts'
 import { count, formatBytes } from '../terminal/format.ts'
+import { noteWarnings } from '../terminal/note-warnings.ts'
 import { sanitiseLine } from '../terminal/sanitise.ts'
 
 export const deployAgent: CommandHandler<{
@@ -27,18 +28,15 @@ export const deployAgent: CommandHandler<{
   await using connection = await context.connect()
   const { agents } = connection.controlPlane
   const result = await agents.deploy(manifest, { replace: options.replace === true })
+  const { id, revision, changed, warnings } = result
   if (terminal.json) {
-    terminal.document({
-      agent_id: result.id,
-      name,
-      revision: result.revision,
-      changed: result.changed,
-    })
+    terminal.document({ agent_id: id, name, revision, changed, warnings })
     return exitCodes.success
   }
-  const what = result.changed ? 'Deployed' : 'Nothing changed:'
-  terminal.line(`${what} agent ${terminal.style.bold(name)} revision ${result.revision}`)
-  terminal.line(`Id: ${result.id}`)
+  noteWarnings(terminal, warnings)
+  const what = changed ? 'Deployed' : 'Nothing changed:'
+  terminal.line(`${what} agent ${terminal.style.bold(name)} revision ${revision}`)
+  terminal.line(`Id: ${id}`)
   terminal.line(terminal.style.dim(`Run it: aegis task execute ${name} --input "..." --wait`))
   return exitCodes.success
 }

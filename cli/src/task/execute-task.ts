@@ -9,6 +9,7 @@ import type { CommandContext, CommandHandler } from '../program/command-context.
 import { type ExitCode, exitCodes } from '../program/exit-code.ts'
 import { isDebugging } from '../program/settings.ts'
 import { eventJson, failureJson } from '../terminal/json-shapes.ts'
+import { noteWarnings } from '../terminal/note-warnings.ts'
 import { showProgress } from '../terminal/progress.ts'
 import { reportFailure } from '../terminal/report-error.ts'
 import { sanitise } from '../terminal/sanitise.ts'
@@ -35,6 +36,7 @@ export const executeTask: CommandHandler<ExecuteFlags> = async (context, [agent 
     const { name } = manifest.metadata
     if (deployed.changed && !context.terminal.json) {
       context.terminal.note(`Deployed agent ${name} revision ${deployed.revision}`)
+      noteWarnings(context.terminal, deployed.warnings)
     }
     ref = deployed.id
   }
