@@ -1,7 +1,5 @@
-import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ControlPlane, ExecutionEvent } from '@aegis/core'
-import { homeAt } from '@aegis/daemon'
 import { describe, expect, it } from 'vitest'
 import { whyNoProcessHost } from '../contract/process-host.ts'
 import { type ChaosHome, openChaosHome, ready } from './chaos-home.ts'
@@ -12,6 +10,8 @@ import { leftoversOf } from './leftovers.ts'
 import { makePersistentClient, type PersistentClient, type Task } from './persistent-client.ts'
 import { makeSeededRandom, type SeededRandom } from './seeded-random.ts'
 import { shellAgent, smallAgents } from './small-agents.ts'
+import { expectSoundStore } from './sound-store.ts'
+import { untilTestEnds } from './until-test-ends.ts'
 
 const reason = await whyNoProcessHost()
 const lives = 22
@@ -19,54 +19,58 @@ const executions = 200
 /** After so many the node suspects the execution itself. */
 const maxInterruptions = 10
 
-describe.skipIf(reason !== undefined)(`a killed daemon${reason ? ` (${reason})` : ''}`, () => {
-  it(`brings each of ${executions} acknowledged executions to one end, through ${lives} kills`, {
-    timeout: 180_000,
-  }, async () => {
-    const random = makeSeededRandom()
-    await using home = await openChaosHome()
-    const plane = await firstLife(home)
-    const client = makePersistentClient(plane)
-    const submitted: Promise<void>[] = []
-    for (let life = 0; life < lives; life++) {
-      submitted.push(client.submit(tasksOf(life, random)))
-      await liveAndDie(home, client, random)
-    }
-    const daemon = await home.start()
-    client.resume()
-    await Promise.all(submitted)
+describe.skipIf(reason !== undefined)(
+  `a killed daemon${reason ? ` (${reason})` : ''}`,
+  { timeout: 60_000 },
+  () => {
+    it(`brings each of ${executions} acknowledged executions to one end, through ${lives} kills`, {
+      timeout: 180_000,
+    }, async () => {
+      const random = makeSeededRandom()
+      const home = untilTestEnds(await openChaosHome())
+      const plane = await firstLife(home)
+      const client = makePersistentClient(plane)
+      const submitted: Promise<void>[] = []
+      for (let life = 0; life < lives; life++) {
+        submitted.push(client.submit(tasksOf(life, random)))
+        await liveAndDie(home, client, random)
+      }
+      const daemon = await home.start()
+      client.resume()
+      await Promise.all(submitted)
 
-    expect(client.acknowledged.size).toBe(executions)
-    let interruptions = 0
-    for (const [id, task] of client.acknowledged) {
-      const history = await historyOf(plane, id)
-      interruptions += expectRightEnd(history, task)
-    }
-    expect(interruptions).toBeGreaterThan(0)
-    await expectAllOver(plane)
-    expect(await leftoversOf(home.mark)).toEqual([])
-    daemon.child.kill('SIGTERM')
-    expect(await daemon.ended).toMatchObject({ code: 0 })
-    expect(await leftoversOf(home.mark)).toEqual([])
-    expectSoundStore(homeAt(home.aegis.home).database)
-  })
-
-  it('takes the processes of its sandboxes along', async () => {
-    await using home = await openChaosHome()
-    const daemon = await home.start()
-    const plane = await home.connect()
-    await plane.agents.deploy(shellAgent('lingering', 'echo up; sleep 1000'))
-    const ids = await Promise.all([1, 2, 3].map(() => plane.executions.execute('lingering', '')))
-    await Promise.all(ids.map((id) => firstEvent(plane, id, 'execution.console')))
-    expect(await sandboxProcesses(home.mark)).not.toEqual([])
-    daemon.child.kill('SIGKILL')
-    await daemon.ended
-    await eventually(async () => {
-      const left = await sandboxProcesses(home.mark)
-      return left.length === 0 ? true : undefined
+      expect(client.acknowledged.size).toBe(executions)
+      let interruptions = 0
+      for (const [id, task] of client.acknowledged) {
+        const history = await historyOf(plane, id)
+        interruptions += expectRightEnd(history, task)
+      }
+      expect(interruptions).toBeGreaterThan(0)
+      await expectAllOver(plane)
+      expect(await leftoversOf(home.mark)).toEqual([])
+      daemon.child.kill('SIGTERM')
+      expect(await daemon.ended).toMatchObject({ code: 0 })
+      expect(await leftoversOf(home.mark)).toEqual([])
+      expectSoundStore(home.aegis.home)
     })
-  })
-})
+
+    it('takes the processes of its sandboxes along', async () => {
+      const home = untilTestEnds(await openChaosHome())
+      const daemon = await home.start()
+      const plane = await home.connect()
+      await plane.agents.deploy(shellAgent('lingering', 'echo up; sleep 1000'))
+      const ids = await Promise.all([1, 2, 3].map(() => plane.executions.execute('lingering', '')))
+      await Promise.all(ids.map((id) => firstEvent(plane, id, 'execution.console')))
+      expect(await sandboxProcesses(home.mark)).not.toEqual([])
+      daemon.child.kill('SIGKILL')
+      await daemon.ended
+      await eventually(async () => {
+        const left = await sandboxProcesses(home.mark)
+        return left.length === 0 ? true : undefined
+      })
+    })
+  },
+)
 
 /** Agents are there before the dying begins. */
 async function firstLife(home: ChaosHome): Promise<ControlPlane> {
@@ -123,11 +127,4 @@ async function expectAllOver(plane: ControlPlane): Promise<void> {
   const all = await plane.executions.list({ limit: 1000 })
   expect(all.length).toBeGreaterThanOrEqual(executions)
   for (const { id } of all) await historyOf(plane, id)
-}
-
-function expectSoundStore(path: string): void {
-  using database = new DatabaseSync(path, { readOnly: true })
-  expect(database.prepare('pragma integrity_check').get()).toEqual({ integrity_check: 'ok' })
-  const gaps = 'select stream from events group by stream having count(*) <> max(version)'
-  expect(database.prepare(gaps).all()).toEqual([])
 }

@@ -28,81 +28,88 @@ beforeAll(async () => {
 })
 afterAll(() => home?.[Symbol.asyncDispose]())
 
-describe.skipIf(reason !== undefined)(`a sandbox${reason ? ` (${reason})` : ''}`, () => {
-  // Nothing outlives the event that ends the execution.
-  afterEach(async () => expect(await leftoversOf(home.mark)).toEqual([]))
+describe.skipIf(reason !== undefined)(
+  `a sandbox${reason ? ` (${reason})` : ''}`,
+  { timeout: 60_000 },
+  () => {
+    // Nothing outlives the event that ends the execution.
+    afterEach(async () => expect(await leftoversOf(home.mark)).toEqual([]))
 
-  const lost = { cause: 'sandbox_lost' }
-  const killed = { cause: 'exit_code', signal: 'KILL' }
+    const lost = { cause: 'sandbox_lost' }
+    const killed = { cause: 'exit_code', signal: 'KILL' }
 
-  it.each([
-    ['guest', isGuest, lost],
-    ['bubblewrap', isBubblewrap, lost],
-    ['agent', isAgent, killed],
-  ])('whose %s is killed while it works ends the execution, with the cause', async (_, is, why) => {
-    for (const agent of ['waiting', 'loud']) {
-      const id = await plane.executions.execute(agent, '')
-      await firstEvent(plane, id, 'execution.console')
-      await kill(is)
-      const history = await historyOf(plane, id)
-      expect(history.at(-1), agent).toMatchObject({ type: 'execution.failed', failure: why })
-    }
-  })
-
-  it('whose agent is killed does not wait for the children it leaves', async () => {
-    const id = await plane.executions.execute('parent', '')
-    await firstEvent(plane, id, 'execution.console')
-    await kill(({ name }) => name === 'sh')
-    const history = await historyOf(plane, id)
-    expect(history.at(-1)).toMatchObject({ type: 'execution.failed', failure: killed })
-  })
-
-  it.each(['launch', 'bwrap', 'guest'])(
-    'whose %s is killed during its boot ends the execution, with the cause',
-    async (name) => {
-      const catchProcess = watchForBoot(home.mark)
-      const id = await plane.executions.execute('waiting', '')
-      process.kill(
-        catchProcess((found) => found.startsWith(name)),
-        'SIGKILL',
-      )
-      const history = await historyOf(plane, id)
-      expect(history.at(-1)).toMatchObject({
-        type: 'execution.failed',
-        // The guest may have said hello just before.
-        failure: { cause: expect.stringMatching(/^(boot_failed|sandbox_lost)$/) },
-      })
-    },
-  )
-
-  it('that is lost fails its iteration alone: the next one has another', async () => {
-    const id = await plane.executions.execute('stubborn', 'well')
-    await firstEvent(plane, id, 'execution.console')
-    await kill(isGuest)
-    const history = await historyOf(plane, id)
-    expect(history).toContainEqual(
-      expect.objectContaining({ type: 'execution.iteration-failed', iteration: 1 }),
+    it.each([
+      ['guest', isGuest, lost],
+      ['bubblewrap', isBubblewrap, lost],
+      ['agent', isAgent, killed],
+    ])(
+      'whose %s is killed while it works ends the execution, with the cause',
+      async (_, is, why) => {
+        for (const agent of ['waiting', 'loud']) {
+          const id = await plane.executions.execute(agent, '')
+          await firstEvent(plane, id, 'execution.console')
+          await kill(is)
+          const history = await historyOf(plane, id)
+          expect(history.at(-1), agent).toMatchObject({ type: 'execution.failed', failure: why })
+        }
+      },
     )
-    expect(history.at(-1)).toMatchObject({
-      type: 'execution.completed',
-      output: 'well',
-      iterations: 2,
-    })
-  })
 
-  it('that is killed leaves its neighbour alone', async () => {
-    const lostId = await plane.executions.execute('waiting', '')
-    await firstEvent(plane, lostId, 'execution.console')
-    const victims = (await sandboxProcesses(home.mark)).filter(isGuest)
-    const neighbourId = await plane.executions.execute('stubborn', 'unharmed')
-    await firstEvent(plane, neighbourId, 'execution.console')
-    for (const { pid } of victims) process.kill(pid, 'SIGKILL')
-    await historyOf(plane, lostId)
-    expect(await plane.executions.find(neighbourId)).toMatchObject({ status: 'running' })
-    expect(await plane.executions.cancel(neighbourId)).toBe('cancelled')
-    await historyOf(plane, neighbourId)
-  })
-})
+    it('whose agent is killed does not wait for the children it leaves', async () => {
+      const id = await plane.executions.execute('parent', '')
+      await firstEvent(plane, id, 'execution.console')
+      await kill(({ name }) => name === 'sh')
+      const history = await historyOf(plane, id)
+      expect(history.at(-1)).toMatchObject({ type: 'execution.failed', failure: killed })
+    })
+
+    it.each(['launch', 'bwrap', 'guest'])(
+      'whose %s is killed during its boot ends the execution, with the cause',
+      async (name) => {
+        const catchProcess = watchForBoot(home.mark)
+        const id = await plane.executions.execute('waiting', '')
+        process.kill(
+          catchProcess((found) => found.startsWith(name)),
+          'SIGKILL',
+        )
+        const history = await historyOf(plane, id)
+        expect(history.at(-1)).toMatchObject({
+          type: 'execution.failed',
+          // The guest may have said hello just before.
+          failure: { cause: expect.stringMatching(/^(boot_failed|sandbox_lost)$/) },
+        })
+      },
+    )
+
+    it('that is lost fails its iteration alone: the next one has another', async () => {
+      const id = await plane.executions.execute('stubborn', 'well')
+      await firstEvent(plane, id, 'execution.console')
+      await kill(isGuest)
+      const history = await historyOf(plane, id)
+      expect(history).toContainEqual(
+        expect.objectContaining({ type: 'execution.iteration-failed', iteration: 1 }),
+      )
+      expect(history.at(-1)).toMatchObject({
+        type: 'execution.completed',
+        output: 'well',
+        iterations: 2,
+      })
+    })
+
+    it('that is killed leaves its neighbour alone', async () => {
+      const lostId = await plane.executions.execute('waiting', '')
+      await firstEvent(plane, lostId, 'execution.console')
+      const victims = (await sandboxProcesses(home.mark)).filter(isGuest)
+      const neighbourId = await plane.executions.execute('stubborn', 'unharmed')
+      await firstEvent(plane, neighbourId, 'execution.console')
+      for (const { pid } of victims) process.kill(pid, 'SIGKILL')
+      await historyOf(plane, lostId)
+      expect(await plane.executions.find(neighbourId)).toMatchObject({ status: 'running' })
+      expect(await plane.executions.cancel(neighbourId)).toBe('cancelled')
+      await historyOf(plane, neighbourId)
+    })
+  },
+)
 
 function isGuest({ name, innerPid }: HostProcess): boolean {
   return name === 'guest' && innerPid === 1
