@@ -3,6 +3,7 @@
 #include "guest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
@@ -14,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,9 +29,11 @@
 
 /* Numbers since 424 are the same on all machines; older headers lack some. */
 enum {
+  NR_OPENAT2 = 437,
   NR_PIDFD_GETFD = 438,
   NR_MOUNT_SETATTR = 442,
   NR_QUOTACTL_FD = 443,
+  NR_FCHMODAT2 = 452,
   NR_NEWEST_KNOWN = 462, /* mseal, Linux 6.10: what came later is unknown to this filter. */
 };
 
@@ -64,7 +68,7 @@ static const int denied[] = {
 #endif
 };
 
-enum { DENIED_COUNT = sizeof denied / sizeof *denied, FILTER_MAX = 2 * DENIED_COUNT + 64 };
+enum { DENIED_COUNT = sizeof denied / sizeof *denied, FILTER_MAX = 2 * DENIED_COUNT + 128 };
 
 struct filter {
   unsigned short length;
@@ -152,6 +156,45 @@ static void only_the_usual_personality(struct filter *filter) {
   verdict(filter, SECCOMP_RET_ALLOW);
 }
 
+/*
+ * A set-user-id program in a host directory that was lent to the sandbox would run as the owner of
+ * that directory when somebody starts it on the host.
+ */
+static void refuse_set_id(struct filter *filter, int number, unsigned mode_argument) {
+  only_for(filter, number, 4);
+  load_argument(filter, mode_argument);
+  emit(filter, BPF_JMP | BPF_JSET | BPF_K, S_ISUID | S_ISGID, 0, 1);
+  verdict(filter, not_permitted);
+  verdict(filter, SECCOMP_RET_ALLOW);
+}
+
+/* As above, where the mode means something only when the flags ask for a new file. */
+static void refuse_set_id_when_created(struct filter *filter, int number, unsigned flags_argument) {
+  only_for(filter, number, 6);
+  load_argument(filter, flags_argument);
+  emit(filter, BPF_JMP | BPF_JSET | BPF_K, O_CREAT | __O_TMPFILE, 0, 3);
+  load_argument(filter, flags_argument + 1);
+  emit(filter, BPF_JMP | BPF_JSET | BPF_K, S_ISUID | S_ISGID, 0, 1);
+  verdict(filter, not_permitted);
+  verdict(filter, SECCOMP_RET_ALLOW);
+}
+
+static void refuse_set_id_files(struct filter *filter) {
+  refuse_set_id(filter, __NR_fchmod, 1);
+  refuse_set_id(filter, __NR_fchmodat, 2);
+  refuse_set_id(filter, NR_FCHMODAT2, 2);
+  refuse_set_id(filter, __NR_mknodat, 2);
+  refuse_set_id_when_created(filter, __NR_openat, 2);
+#ifdef __x86_64__
+  refuse_set_id(filter, __NR_chmod, 1);
+  refuse_set_id(filter, __NR_creat, 1);
+  refuse_set_id(filter, __NR_mknod, 1);
+  refuse_set_id_when_created(filter, __NR_open, 1);
+#endif
+  only_for(filter, NR_OPENAT2, 1); /* Its mode is out of a filter's reach; libc uses openat. */
+  verdict(filter, not_there);
+}
+
 static void build(struct filter *filter) {
   filter->length = 0;
   load(filter, offsetof(struct seccomp_data, arch));
@@ -174,6 +217,7 @@ static void build(struct filter *filter) {
   refuse_terminal_injection(filter);
   only_own_limits(filter);
   only_the_usual_personality(filter);
+  refuse_set_id_files(filter);
   verdict(filter, SECCOMP_RET_ALLOW);
 }
 

@@ -37,7 +37,18 @@ const box = [
   ...['--die-with-parent', '--as-pid-1', '--ro-bind', '/usr', '/usr'],
   ...['--symlink', 'usr/bin', '/bin', '--symlink', 'usr/lib', '/lib'],
   ...['--symlink', 'usr/lib64', '/lib64', '--dev', '/dev', '--proc', '/proc'],
-  ...['--size', '16777216', '--tmpfs', '/workspace', '--size', '16777216', '--tmpfs', '/tmp'],
+  ...[
+    '--size',
+    '16777216',
+    '--tmpfs',
+    '/workspace',
+    '--size',
+    '16777216',
+    '--perms',
+    '1777',
+    '--tmpfs',
+    '/tmp',
+  ],
 ]
 
 export const never = new AbortController().signal

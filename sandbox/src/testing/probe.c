@@ -15,6 +15,7 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -77,6 +78,16 @@ int main(void) {
   say("tiocsti_high_bits", syscall(SYS_ioctl, 0, 0x100000000ul | TIOCSTI, "x"));
   say("prlimit_guest", syscall(SYS_prlimit64, 1, RLIMIT_NOFILE, NULL, &limit));
   say("prlimit_own", syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit));
+  int made = open("/tmp/made", O_CREAT | O_WRONLY, 0755);
+  say("create_plain", made < 0 ? -1 : 0);
+  say("chmod_plain", chmod("/tmp/made", 0700));
+  say("chmod_setuid", chmod("/tmp/made", 04755));
+  say("fchmod_setgid", fchmod(made, 02755));
+  say("fchmodat_setuid", fchmodat(AT_FDCWD, "/tmp/made", 04755, 0));
+  say("create_setuid", open("/tmp/other", O_CREAT | O_WRONLY, 04755));
+  say("open_mode_ignored", open("/tmp/made", O_RDONLY, 04755) < 0 ? -1 : 0);
+  say("mknod_setuid", mknod("/tmp/fifo", S_IFIFO | 04755, 0));
+  say("openat2", syscall(437, AT_FDCWD, "/tmp/made", NULL, 0));
   say("setuid_root", syscall(SYS_setresuid, 0, 0, 0));
   say("regain_bounding", prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, 21, 0, 0));
   say("unknown_call", syscall(100000));
