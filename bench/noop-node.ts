@@ -41,6 +41,7 @@ export async function openNoopNode(store: Store): Promise<NoopNode> {
       iterationTimeoutMs: 60_000,
     }),
     capacity: { cpuMillicores: 64, memoryBytes: 1e9, maxConcurrent: 64 },
+    runs: 'all',
     debug: false,
     clock: {
       now: () => new Date().toISOString(),

@@ -1,9 +1,25 @@
+import type { Node, OpenNodeOptions } from './open-node.ts'
+import type { RunDaemonOptions } from './run-daemon.ts'
+
 export { readApiToken } from '@aegis/security'
 export { type DaemonRecord, readDaemonRecord } from './daemon-record.ts'
 export { type DiscoveredConfig, discoverConfig } from './discover-config.ts'
 export { type DaemonState, findDaemon } from './find-daemon.ts'
 export { type Home, homeAt, prepareHome, resolveHome } from './home.ts'
-export { logLevelOf } from './open-logger.ts'
-export { type Node, type OpenNodeOptions, openNode } from './open-node.ts'
-export { type RunDaemonOptions, runDaemon } from './run-daemon.ts'
+export { logLevelOf } from './log-level.ts'
 export { version } from './version.ts'
+export type { Node, OpenNodeOptions, RunDaemonOptions }
+
+// What a node is made of takes a while to load, and a command that talks to a daemon needs none.
+
+/** See `openNode` in open-node.ts. */
+export async function openNode(options: OpenNodeOptions): Promise<Node> {
+  const { openNode: open } = await import('./open-node.ts')
+  return open(options)
+}
+
+/** See `runDaemon` in run-daemon.ts. */
+export async function runDaemon(options: RunDaemonOptions): Promise<void> {
+  const { runDaemon: run } = await import('./run-daemon.ts')
+  return run(options)
+}

@@ -13,8 +13,9 @@ import { openSqliteStore } from '@aegis/storage'
 import { findDaemon } from './find-daemon.ts'
 import { prepareHome } from './home.ts'
 import { lockHome } from './lock-home.ts'
+import { logLevelOf } from './log-level.ts'
 import { nodeCapacity } from './node-capacity.ts'
-import { logLevelOf, openLogger } from './open-logger.ts'
+import { openLogger } from './open-logger.ts'
 import { openRuntime } from './open-runtime.ts'
 import { bootstrapOf } from './own-bootstrap.ts'
 import { randomIds } from './random-ids.ts'
@@ -78,6 +79,7 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
     validators: [exitCodeValidator, outputValidator],
     limitsOf: (manifest) => limitsOf(manifest, config),
     capacity: nodeCapacity(config),
+    runs: serve === undefined ? 'own' : 'all',
     debug: ['debug', 'trace'].includes(logLevelOf({ config, env, asked: options.logLevel })),
     clock: systemClock,
     ids: randomIds,

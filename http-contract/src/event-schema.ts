@@ -40,7 +40,11 @@ export const executionEvent = z.discriminatedUnion('type', [
     memoryBytes: z.number(),
   }),
   z.object({ ...at, type: z.literal('execution.started') }),
-  z.object({ ...at, type: z.literal('execution.interrupted') }),
+  z.object({
+    ...at,
+    type: z.literal('execution.interrupted'),
+    orderly: z.boolean().optional(),
+  }),
   z.object({ ...iteration, type: z.literal('execution.iteration-started'), action: z.string() }),
   z.object({
     ...iteration,

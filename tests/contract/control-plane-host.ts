@@ -49,6 +49,7 @@ export async function openMemoryNode({ start = true } = {}): Promise<MemoryNode>
     validators: [exitCodeValidator, outputValidator],
     limitsOf: (manifest) => limitsOf(manifest),
     capacity: { cpuMillicores: 4_000, memoryBytes: 1e9, maxConcurrent: 100 },
+    runs: 'all',
     debug: false,
     clock: {
       now: () => new Date().toISOString(),

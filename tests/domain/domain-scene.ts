@@ -25,6 +25,7 @@ interface SceneOptions {
   readonly cpuMillicores?: number
   /** A store that outlives the node, to start another on it. */
   readonly store?: InMemoryStore
+  readonly runs?: 'all' | 'own'
   readonly beforeBoot?: Parameters<typeof openFakeRuntime>[0]['beforeBoot']
 }
 
@@ -64,6 +65,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
       memoryBytes: 1e9,
       maxConcurrent: 100,
     },
+    runs: options.runs ?? 'all',
     debug: false,
     clock,
     ids: countingIds(store),

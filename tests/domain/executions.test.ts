@@ -1,5 +1,5 @@
 import { AegisError, type ExecutionEvent } from '@aegis/core'
-import { aManifest } from '@aegis/core/testing'
+import { aManifest, makeInMemoryStore } from '@aegis/core/testing'
 import { describe, expect, it } from 'vitest'
 import { forever, openScene } from './domain-scene.ts'
 
@@ -209,6 +209,29 @@ describe('a node that stops', () => {
     const events = await second.finished(id)
     expect(types(events)).toContain('interrupted')
     expect(events.at(-1)).toMatchObject({ type: 'execution.completed', output: 'again' })
+  })
+})
+
+describe('a node that runs only its own', () => {
+  it('leaves what others queued to one that stays', async () => {
+    const store = makeInMemoryStore()
+    const first = await openScene({ agent: untilKilled, store, cpuMillicores: 500 })
+    await first.plane.agents.deploy(aManifest('echo'))
+    await first.plane.executions.execute('echo', 'runs')
+    const waiting = await first.plane.executions.execute('echo', 'waits')
+    await first.node.stop()
+
+    const command = await openScene({ store, runs: 'own' })
+    const own = await command.plane.executions.execute('echo', 'mine')
+    expect((await command.finished(own)).at(-1)?.type).toBe('execution.completed')
+    await command.node.stop()
+    expect(await command.plane.executions.find(waiting)).toMatchObject({
+      status: 'queued',
+      interruptions: 0,
+    })
+
+    const second = await openScene({ store })
+    expect((await second.finished(waiting)).at(-1)?.type).toBe('execution.completed')
   })
 })
 

@@ -64,8 +64,12 @@ export type ExecutionEvent = { readonly at: Instant } & (
       readonly memoryBytes: number
     }
   | { readonly type: 'execution.started' }
-  /** The daemon stopped while it ran; it goes back to the queue. */
-  | { readonly type: 'execution.interrupted' }
+  /** The node stopped while it ran; it goes back to the queue. */
+  | {
+      readonly type: 'execution.interrupted'
+      /** The node was told to stop; absent: it died, perhaps of this execution. */
+      readonly orderly?: boolean | undefined
+    }
   | {
       readonly type: 'execution.iteration-started'
       readonly iteration: number

@@ -30,7 +30,11 @@ export function projectExecution(
     case 'execution.started':
       return { ...row, status: 'running', startedAt: row.startedAt ?? event.at }
     case 'execution.interrupted':
-      return { ...row, status: 'queued', interruptions: row.interruptions + 1 }
+      return {
+        ...row,
+        status: 'queued',
+        interruptions: row.interruptions + (event.orderly ? 0 : 1),
+      }
     case 'execution.iteration-started':
       return { ...row, iterations: Math.max(row.iterations, event.iteration) }
     case 'execution.llm-called':

@@ -17,7 +17,7 @@ export interface ExistingExecution {
   readonly iteration: number
   /** The iterations that ended, oldest first: what the next one may learn from. */
   readonly history: readonly IterationRecord[]
-  /** How often a daemon died while it ran. */
+  /** How often a node died while it ran. */
   readonly interruptions: number
   readonly cancelRequested: boolean
 }
@@ -47,6 +47,8 @@ export type ExecutionCommand = { readonly at: Instant } & (
       readonly event: Extract<ExecutionEvent, { type: 'execution.queued' }>
     }
   | { readonly type: 'start' }
+  /** The node stops in good order. */
+  | { readonly type: 'interrupt' }
   | { readonly type: 'recover'; readonly maxInterruptions: number }
   | { readonly type: 'cancel'; readonly reason?: string | undefined }
   | { readonly type: 'begin-iteration'; readonly iteration: number; readonly action: string }
@@ -106,6 +108,8 @@ function decide(state: Execution, command: ExecutionCommand): readonly Execution
       }
       if (state.cancelRequested) return []
       return [{ type: 'execution.cancel-requested', reason: command.reason, at }]
+    case 'interrupt':
+      return [{ type: 'execution.interrupted', orderly: true, at }]
     case 'recover':
       return decideRecovery(state, command.maxInterruptions, at)
     case 'begin-iteration': {
@@ -204,7 +208,11 @@ function evolve(state: Execution, event: ExecutionEvent): Execution {
     case 'execution.started':
       return { ...state, status: 'running' }
     case 'execution.interrupted':
-      return { ...state, status: 'queued', interruptions: state.interruptions + 1 }
+      return {
+        ...state,
+        status: 'queued',
+        interruptions: state.interruptions + (event.orderly ? 0 : 1),
+      }
     case 'execution.iteration-started':
       return { ...state, iteration: event.iteration }
     case 'execution.iteration-completed':

@@ -4,7 +4,7 @@ import type { ExecutionId } from '../kernel/ids.ts'
 export interface LiveExecutions {
   enter(id: ExecutionId): LiveExecution
   find(id: ExecutionId): LiveExecution | undefined
-  /** Ends all runs without a terminal event: the next start of the node takes them up again. */
+  /** Sends all runs back to the queue: the next start of the node takes them up again. */
   interruptAll(): void
 }
 

@@ -33,8 +33,7 @@ export interface RunDeps extends IterationDeps {
 /**
  * Runs one queued execution to its terminal event: iteration after iteration, each in a fresh
  * sandbox, until one is accepted, the tries or the time are used up, or somebody cancels it.
- * When it is interrupted (the node shuts down) it leaves without a terminal event, and the next
- * start of the node takes it up again. It rejects only when the store fails.
+ * When the node shuts down, it goes back to the queue. It rejects only when the store fails.
  */
 export function makeRunExecution(deps: RunDeps): (id: ExecutionId) => Promise<void> {
   return async (id) => {
@@ -161,7 +160,10 @@ async function concludeStopped(
   const at = clock.now()
   const reason = signal.aborted ? signal.reason : undefined
   if (reason instanceof StopReason) {
-    if (reason.kind === 'interrupted') return
+    if (reason.kind === 'interrupted') {
+      await journal.decide({ type: 'interrupt', at })
+      return
+    }
     const outcome = stoppedOutcome(reason)
     await journal.decide({ type: 'end-iteration', outcome, maxIterations: 0, at })
     return

@@ -5,6 +5,7 @@ import { cancelExecution } from '../execution/cancel-execution.ts'
 import { makeExecutionControl } from '../execution/execution-control.ts'
 import type { ExecutionQueries } from '../execution/execution-queries.ts'
 import { makeLiveExecutions } from '../execution/live-executions.ts'
+import { makeOwnQueue } from '../execution/own-queue.ts'
 import { makeReclaimExecution } from '../execution/reclaim-execution.ts'
 import { recoverExecutions } from '../execution/recover-executions.ts'
 import { makeRunExecution, type RunDeps } from '../execution/run-execution.ts'
@@ -17,6 +18,11 @@ export interface NodeDeps extends Omit<RunDeps, 'live' | 'agents'> {
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
   readonly capacity: SchedulerCapacity
+  /**
+   * `all`: runs whatever waits. `own`: only what was queued through this node; the rest waits for
+   * one that stays.
+   */
+  readonly runs: 'all' | 'own'
   /** What the core cannot know of the process it lives in. */
   readonly about: Pick<NodeStatus, 'version' | 'pid' | 'scriptedModel'>
 }
@@ -37,8 +43,9 @@ export function makeNode(deps: NodeDeps): DomainNode {
   const run = makeRunExecution({ ...deps, live })
   const reclaim = makeReclaimExecution(deps)
   const stopping = new AbortController()
+  const ownQueue = deps.runs === 'own' ? makeOwnQueue(events) : undefined
   const scheduler = makeScheduler({
-    executions,
+    executions: ownQueue ?? executions,
     run: (id) => run(id).catch((error: unknown) => reclaim(id, error, stopping.signal)),
     capacity,
     logger,
@@ -89,6 +96,7 @@ export function makeNode(deps: NodeDeps): DomainNode {
     },
     async stop() {
       subscription?.[Symbol.dispose]()
+      ownQueue?.[Symbol.dispose]()
       stopping.abort()
       const stopped = scheduler.stop()
       live.interruptAll()

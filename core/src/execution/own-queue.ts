@@ -1,0 +1,30 @@
+import type { EventStore } from '../kernel/event-store.ts'
+import { type ExecutionId, executionId } from '../kernel/ids.ts'
+import { executionEventOf } from './execution-journal.ts'
+import type { ExecutionQueries, QueuedExecution } from './execution-queries.ts'
+
+/**
+ * The queue as a node sees it that runs only what was queued through it: a command without a
+ * daemon must not begin other work which its own end would break off.
+ */
+export function makeOwnQueue(
+  events: Pick<EventStore, 'subscribe'>,
+): Pick<ExecutionQueries, 'nextQueued'> & Disposable {
+  const waiting = new Map<ExecutionId, QueuedExecution>()
+  const subscription = events.subscribe((recorded) => {
+    for (const record of recorded) {
+      const event = executionEventOf(record)
+      const id = executionId(record.stream.slice('execution-'.length))
+      if (event.type === 'execution.queued') waiting.set(id, { ...event, id })
+      else waiting.delete(id)
+    }
+  })
+  return {
+    nextQueued: async (limit, except) =>
+      [...waiting.values()]
+        .filter(({ id }) => !except.has(id))
+        .toSorted((a, b) => b.priority - a.priority)
+        .slice(0, limit),
+    [Symbol.dispose]: () => subscription[Symbol.dispose](),
+  }
+}
