@@ -170,9 +170,10 @@ static void refuse_set_id(struct filter *filter, int number, unsigned mode_argum
 
 /* As above, where the mode means something only when the flags ask for a new file. */
 static void refuse_set_id_when_created(struct filter *filter, int number, unsigned flags_argument) {
+  enum { CREATES = O_CREAT | (O_TMPFILE & ~O_DIRECTORY) }; /* Opening a directory does not. */
   only_for(filter, number, 6);
   load_argument(filter, flags_argument);
-  emit(filter, BPF_JMP | BPF_JSET | BPF_K, O_CREAT | __O_TMPFILE, 0, 3);
+  emit(filter, BPF_JMP | BPF_JSET | BPF_K, CREATES, 0, 3);
   load_argument(filter, flags_argument + 1);
   emit(filter, BPF_JMP | BPF_JSET | BPF_K, S_ISUID | S_ISGID, 0, 1);
   verdict(filter, not_permitted);

@@ -133,6 +133,14 @@ void channel_release(struct guest *guest, struct channel *channel);
 /* Ends the guest, and with it all it runs. */
 _Noreturn void guest_exit(struct guest *guest, const char *why);
 
+/* Ends the guest because the system refused `step`; errno says why. */
+_Noreturn void guest_fail(const char *step);
+
+/* ---- dispatch.c ---- */
+void read_wire(struct guest *guest);
+/* Handles what has arrived, as long as the answers have room. */
+void handle_input(struct guest *guest);
+
 /* ---- exec.c ---- */
 void exec_start(struct guest *guest, uint32_t id, uint8_t *request, size_t length);
 void exec_status_ready(struct guest *guest, struct channel *channel);

@@ -26,23 +26,7 @@
 
 enum { EXIT_WIRE_ENDED = 0, EXIT_PROTOCOL = 70, EXIT_SYSTEM = 71 };
 
-struct input {
-  size_t start, end;
-  uint8_t bytes[4 * FRAME_MAX];
-};
-
-/* A request that arrives in fragments, one at a time. */
-struct assembly {
-  uint8_t type; /* 0: none. */
-  uint32_t channel;
-  size_t length;
-  uint8_t bytes[REQUEST_MAX];
-};
-
 static struct guest guest;
-static struct input input;
-static struct assembly assembly;
-static uint8_t configuration_bytes[REQUEST_MAX]; /* Holds the names for good. */
 
 _Noreturn void guest_exit(struct guest *dying, const char *why) {
   if (why) dprintf(STDERR_FILENO, "aegis-guest: %s\n", why);
@@ -50,192 +34,9 @@ _Noreturn void guest_exit(struct guest *dying, const char *why) {
   _exit(why ? EXIT_PROTOCOL : EXIT_WIRE_ENDED);
 }
 
-static _Noreturn void fail(const char *step) {
+_Noreturn void guest_fail(const char *step) {
   dprintf(STDERR_FILENO, "aegis-guest: %s: %s\n", step, errno_name(errno));
   _exit(EXIT_SYSTEM);
-}
-
-/* ---- requests ---- */
-
-static void configure(const uint8_t *bytes, size_t length) {
-  struct configuration *configuration = &guest.configuration;
-  if (guest.configured) guest_exit(&guest, "configured twice");
-  memcpy(configuration_bytes, bytes, length);
-  if (!configuration_parse(configuration_bytes, length, configuration))
-    guest_exit(&guest, "malformed CONFIGURE");
-  guest.configured = true;
-
-  uint8_t reply[4 + 2 * LISTENERS_MAX * 8];
-  char *text = (char *)reply + 2;
-  size_t room = sizeof reply - 2;
-  int dns = configuration->has_dns ? dns_open() : -1;
-  if (dns >= 0) guest.dns = dns;
-  reply[0] = dns >= 0 ? CONFIGURED_DNS : 0;
-  reply[1] = (uint8_t)configuration->listener_count;
-  /* One word per listener: `OK`, or why it could not be opened. */
-  for (unsigned i = 0; i < configuration->listener_count; i++) {
-    int fd = listener_open(&configuration->listeners[i]);
-    guest.listener_fds[i] = fd < 0 ? -1 : fd;
-    int n = snprintf(text, room, "%s%s", i ? " " : "", fd < 0 ? errno_name(-fd) : "OK");
-    text += n;
-    room -= (size_t)n;
-  }
-  if (!confine_possible(configuration)) {
-    errno = EPERM;
-    fail("becoming the agent's user");
-  }
-  output_frame(&guest.output, FRAME_CONFIGURED, 0, 0, reply, (size_t)(text - (char *)reply));
-}
-
-static void assemble(const struct frame *frame) {
-  bool continues = assembly.type == frame->type && assembly.channel == frame->channel;
-  if (assembly.type != 0 && !continues) guest_exit(&guest, "a request inside another");
-  if (assembly.length + frame->length > REQUEST_MAX) guest_exit(&guest, "a request too long");
-  memcpy(assembly.bytes + assembly.length, frame->payload, frame->length);
-  assembly.length += frame->length;
-  assembly.type = frame->type;
-  assembly.channel = frame->channel;
-  if (frame->flags & FLAG_MORE) return;
-  size_t length = assembly.length;
-  assembly.type = 0;
-  assembly.length = 0;
-  if (frame->type == FRAME_EXEC) exec_start(&guest, frame->channel, assembly.bytes, length);
-  else configure(assembly.bytes, length);
-}
-
-static void on_data(struct channel *channel, const struct frame *frame) {
-  if (!inflow_receive(&channel->in, frame->payload, frame->length))
-    guest_exit(&guest, "DATA beyond its window or end");
-  if (channel->kind == CHANNEL_PUT) put_data(&guest, channel, frame->payload, frame->length);
-  if (channel->kind == CHANNEL_EXEC) exec_feed(channel);
-  if (channel->kind == CHANNEL_RELAY && channel->in.fd >= 0)
-    relay_settle(&guest, channel, inflow_drain(&channel->in));
-  inflow_grant(&guest, channel);
-}
-
-static void on_end(struct channel *channel) {
-  if (channel->in.ended) guest_exit(&guest, "END twice");
-  channel->in.ended = true;
-  if (channel->kind == CHANNEL_PUT) put_end(&guest, channel);
-  if (channel->kind == CHANNEL_EXEC) exec_feed(channel);
-  if (channel->kind == CHANNEL_RELAY) relay_settle(&guest, channel, 0);
-}
-
-static void on_window(struct channel *channel, const struct frame *frame) {
-  struct outflow *flow = &channel->out[frame->flags];
-  uint32_t most = channel->kind == CHANNEL_RELAY ? WINDOW_SMALL : WINDOW_LARGE;
-  uint32_t grant = read_u32(frame->payload);
-  if (grant == 0 || grant > most - flow->credit) guest_exit(&guest, "WINDOW beyond its bound");
-  flow->credit += grant;
-}
-
-static void on_close(struct channel *channel, const struct frame *frame) {
-  if (channel->close_received) guest_exit(&guest, "CLOSE twice");
-  channel->close_received = true;
-  switch (channel->kind) {
-    case CHANNEL_EXEC:
-      exec_abandon(&guest, channel);
-      return;
-    case CHANNEL_PUT:
-    case CHANNEL_GET:
-      file_abandon(channel);
-      break;
-    case CHANNEL_RELAY:
-      relay_reset(channel, frame->length > 0);
-      break;
-    case CHANNEL_FREE:
-      break;
-  }
-  channel_close(&guest, channel, NULL, 0);
-  channel_release(&guest, channel);
-}
-
-static void on_channel_frame(const struct frame *frame) {
-  struct channel *channel = channel_find(&guest, frame->channel);
-  if (!channel || channel->close_received) guest_exit(&guest, "no such channel");
-  bool is_exec = channel->kind == CHANNEL_EXEC, takes_data = channel->kind != CHANNEL_GET;
-  switch (frame->type) {
-    case FRAME_DATA:
-      if (!takes_data) break;
-      on_data(channel, frame);
-      return;
-    case FRAME_END:
-      if (!takes_data) break;
-      on_end(channel);
-      return;
-    case FRAME_WINDOW:
-      if (channel->kind == CHANNEL_PUT || (frame->flags == STREAM_ERROR && !is_exec)) break;
-      on_window(channel, frame);
-      return;
-    case FRAME_CLOSE:
-      on_close(channel, frame);
-      return;
-    case FRAME_SIGNAL:
-      if (!is_exec || frame->payload[0] < 1 || frame->payload[0] > 31) break;
-      exec_signal(channel, frame->payload[0]);
-      return;
-    case FRAME_RESIZE:
-      if (!is_exec) break;
-      exec_resize(channel, read_u16(frame->payload), read_u16(frame->payload + 2));
-      return;
-    default:
-      break;
-  }
-  guest_exit(&guest, "a frame that its channel does not take");
-}
-
-static void on_frame(const struct frame *frame) {
-  if (!guest.configured && frame->type != FRAME_CONFIGURE && frame->type != FRAME_PING)
-    guest_exit(&guest, "a frame before CONFIGURE");
-  switch (frame->type) {
-    case FRAME_PING:
-      output_frame(&guest.output, FRAME_PONG, 0, 0, frame->payload, frame->length);
-      return;
-    case FRAME_STATS:
-      stats_reply(&guest, read_u32(frame->payload));
-      return;
-    case FRAME_CONFIGURE:
-    case FRAME_EXEC:
-      assemble(frame);
-      return;
-    case FRAME_PUT:
-      put_start(&guest, frame->channel, frame->payload, frame->length);
-      return;
-    case FRAME_GET:
-      get_start(&guest, frame->channel, frame->payload, frame->length);
-      return;
-    default:
-      on_channel_frame(frame);
-  }
-}
-
-/* ---- the wire ---- */
-
-/* Handles what has arrived, as long as the answers have room. */
-static void handle_input(void) {
-  struct frame frame;
-  guest.wire_has_more = false;
-  while (input.start < input.end) {
-    if (!output_has_room(&guest.output, 0)) {
-      guest.wire_has_more = true;
-      return;
-    }
-    int taken = frame_parse(input.bytes + input.start, input.end - input.start, &frame);
-    if (taken < 0) guest_exit(&guest, "not a frame");
-    if (taken == 0) break;
-    on_frame(&frame);
-    input.start += (size_t)taken;
-  }
-  memmove(input.bytes, input.bytes + input.start, input.end - input.start);
-  input.end -= input.start;
-  input.start = 0;
-}
-
-static void read_wire(void) {
-  ssize_t n = read(guest.wire_in, input.bytes + input.end, sizeof input.bytes - input.end);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (n <= 0) guest_exit(&guest, NULL); /* The daemon is gone. */
-  input.end += (size_t)n;
 }
 
 /* ---- the loop ---- */
@@ -326,15 +127,15 @@ static void serve(void) {
   for (;;) {
     int timeout_ms = prepare();
     int count = poll(polled, polled_count, timeout_ms);
-    if (count < 0 && errno != EINTR) fail("poll");
+    if (count < 0 && errno != EINTR) guest_fail("poll");
     if (count < 0) continue;
     /* Whoever was served first is served last next time. */
     serve_channels(first++ % CHANNELS_MAX);
     if (ready(SLOT_SIGNALS) && read(guest.signals, ignored, sizeof ignored) > 0)
       guest.more_to_reap = true;
     if (guest.more_to_reap && output_has_room(&guest.output, 0)) reap(&guest);
-    if (ready(SLOT_WIRE_IN)) read_wire();
-    handle_input();
+    if (ready(SLOT_WIRE_IN)) read_wire(&guest);
+    handle_input(&guest);
     if (ready(SLOT_DNS)) dns_ready(&guest);
     for (unsigned i = 0; i < LISTENERS_MAX; i++)
       while (ready(SLOT_LISTENERS + i) && relay_may_accept(&guest) && relay_accept(&guest, i))
@@ -349,7 +150,7 @@ static void take_wire(int in, int out) {
   guest.wire_in = fcntl(in, F_DUPFD_CLOEXEC, 10);
   guest.output.fd = fcntl(out, F_DUPFD_CLOEXEC, 10);
   int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (guest.wire_in < 0 || guest.output.fd < 0 || nothing < 0) fail("taking the wire");
+  if (guest.wire_in < 0 || guest.output.fd < 0 || nothing < 0) guest_fail("taking the wire");
   dup2(nothing, STDIN_FILENO);
   dup2(nothing, STDOUT_FILENO);
   if (in > STDERR_FILENO) close(in);
@@ -390,7 +191,7 @@ static void watch_children(void) {
   sigprocmask(SIG_BLOCK, &children, NULL);
   signal(SIGPIPE, SIG_IGN);
   guest.signals = signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
-  if (guest.signals < 0) fail("signalfd");
+  if (guest.signals < 0) guest_fail("signalfd");
 }
 
 static void say_hello(void) {
@@ -418,8 +219,8 @@ int main(int argc, char **argv) {
   take_wire(in, out);
   remember_score();
   /* From here on no process of the same user can look into this one. */
-  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) fail("PR_SET_DUMPABLE");
-  if (!guest.is_init && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) fail("subreaper");
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) guest_fail("PR_SET_DUMPABLE");
+  if (!guest.is_init && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) guest_fail("subreaper");
   raise_descriptor_limit();
   raise_loopback();
   watch_children();

@@ -85,3 +85,32 @@ export async function connectFakeGuest(
   guest.send(FrameType.configured, 0, configured)
   return { guest, session: await connecting }
 }
+
+export const never = new AbortController().signal
+export const command = { argv: ['x'], env: {}, cwd: '/' } as const
+/** The first channel that a guest may open, and what it asks for there. */
+export const guestChannel = 0x8000_0001
+export const agentApi = Buffer.from([0, 0, 0])
+
+export function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value)
+  return bytes
+}
+
+/** A session with one command that runs on channel 1. */
+export async function withCommand(options: Partial<GuestOptions> = {}) {
+  const { guest, session } = await connectFakeGuest(options)
+  const starting = session.exec(command, never)
+  await guest.next(FrameType.exec)
+  guest.send(FrameType.started, 1)
+  return { guest, session, process: await starting }
+}
+
+/** The command on this channel ends in good order, with code 0. */
+export function finish(guest: FakeGuest, channel: number): void {
+  guest.send(FrameType.end, channel)
+  guest.send(FrameType.end, channel, undefined, 1)
+  guest.send(FrameType.exit, channel, Buffer.alloc(28))
+  guest.send(FrameType.close, channel)
+}

@@ -1,6 +1,6 @@
 import type { ConnectTarget, ExecCommand, Exit, SandboxStats } from '@aegis/core'
 import { type Frame, FrameType, ProtocolViolation } from './frame.ts'
-import { HELLO_MAGIC, NAME_MAX_BYTES } from './limits.ts'
+import { HELLO_MAGIC, LISTENERS_MAX, NAME_MAX_BYTES, NAMES_MAX } from './limits.ts'
 import { signalName } from './signals.ts'
 
 /** Where the guest listens inside, and what a connection to it means. */
@@ -54,6 +54,8 @@ function ipv4(text: string): number {
 
 export function encodeConfiguration(configuration: GuestConfiguration): Buffer {
   const { user, listeners, names } = configuration
+  if (listeners.length > LISTENERS_MAX || names.length > NAMES_MAX)
+    throw new RangeError(`A guest takes ${LISTENERS_MAX} listeners and ${NAMES_MAX} names`)
   const fixed = Buffer.alloc(13)
   fixed.writeUInt8((user ? 1 : 0) | 2, 0)
   fixed.writeUInt32BE(user?.uid ?? 0, 1)

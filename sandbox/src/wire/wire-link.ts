@@ -63,6 +63,9 @@ export class WireLink {
     stream.on('error', (error) => this.end('sandbox_lost', error))
     stream.on('end', () => this.end('sandbox_lost'))
     stream.on('close', () => this.end('sandbox_lost'))
+    // Ended before anybody listened: there will be no event. In a turn of its own, so that the
+    // owner has this link before it hears of its end.
+    if (stream.destroyed || stream.readableEnded) process.nextTick(() => this.end('sandbox_lost'))
   }
 
   /**
