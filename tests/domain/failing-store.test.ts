@@ -38,6 +38,19 @@ describe('an execution whose store fails', () => {
     expect(scene.runtime.live()).toEqual([])
   })
 
+  it('is taken up as well by a node that runs only its own', async () => {
+    const store = openFullStore()
+    const scene = await openScene({ store: store.inMemory, runs: 'own' })
+    await scene.plane.agents.deploy(aManifest('echo'))
+    store.refuses.add('execution.completed')
+    const id = await scene.plane.executions.execute('echo', 'Hello')
+    await store.refused.promise
+    store.refuses.clear()
+    const events = await scene.finished(id)
+    expect(events.at(-1)).toMatchObject({ type: 'execution.completed', output: 'Hello' })
+    await scene.node.stop()
+  })
+
   it('is not started again and again while the store fails', async () => {
     let starts = 0
     const inMemory = makeInMemoryStore({
