@@ -23,19 +23,26 @@ it('lets plain directories and files pass', async () => {
   await check(join(base, 'data/file'))
 })
 
-it.each(['/', '/proc', '/proc/self', '/sys', '/dev', '/dev/shm', '/run', '/workspace'])(
-  'never lets %s appear in a sandbox',
-  async (path) => {
-    await expect(check(path)).rejects.toThrow(/may not appear|does not exist|symbolic link/)
-  },
-)
+it.each([
+  '/',
+  '/proc',
+  '/proc/self',
+  '/sys',
+  '/dev',
+  '/dev/shm',
+  '/run',
+  '/workspace',
+])('never lets %s appear in a sandbox', async (path) => {
+  await expect(check(path)).rejects.toThrow(/may not appear|does not exist|symbolic link/)
+})
 
-it.each(['home/.aegis', 'home/.aegis/keys', 'home'])(
-  'never lets what is, holds or lies in a protected directory appear: %s',
-  async (path) => {
-    await expect(check(join(base, path))).rejects.toMatchObject({ code: 'filesystem.protected' })
-  },
-)
+it.each([
+  'home/.aegis',
+  'home/.aegis/keys',
+  'home',
+])('never lets what is, holds or lies in a protected directory appear: %s', async (path) => {
+  await expect(check(join(base, path))).rejects.toMatchObject({ code: 'filesystem.protected' })
+})
 
 it.each([
   ['relative/path', 'not an absolute path'],

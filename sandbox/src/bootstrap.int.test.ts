@@ -221,17 +221,20 @@ describe.each(scripts)('the bootstrap in %s', (language, argv) => {
     )
   })
 
-  test.each(['', 'not json', '{}', '[]', '[1, null]'])(
-    'ignores the history %j',
-    async (history) => {
-      const { asked, stderr } = await go({
-        prompt: 'Do it',
-        env: { AEGIS_ITERATION_HISTORY: history },
-      })
-      expect(asked[0]?.body.prompt).toBe('Do it')
-      expect(stderr).toBe('')
-    },
-  )
+  test.each([
+    '',
+    'not json',
+    '{}',
+    '[]',
+    '[1, null]',
+  ])('ignores the history %j', async (history) => {
+    const { asked, stderr } = await go({
+      prompt: 'Do it',
+      env: { AEGIS_ITERATION_HISTORY: history },
+    })
+    expect(asked[0]?.body.prompt).toBe('Do it')
+    expect(stderr).toBe('')
+  })
 
   test('prints an empty line when the answer has no content', async () => {
     expect(await go({ prompt: 'x', answer: json({}) })).toMatchObject({ stdout: '\n', code: 0 })
@@ -271,22 +274,23 @@ describe.each(scripts)('the bootstrap in %s', (language, argv) => {
     )
   })
 
-  test.each(['true', '1', 'yes'])(
-    'says on stderr what it does when debugging is %s',
-    async (on) => {
-      const { stdout, stderr } = await go({
-        prompt: 'hey',
-        env: { AEGIS_BOOTSTRAP_DEBUG: on, AEGIS_ITERATION: '1' },
-      })
-      expect(stdout).toBe('fine\n')
-      const lines = stderr.trim().split('\n')
-      expect(lines.map((line) => line.replace(/:\d+\//, ':PORT/'))).toEqual([
-        '[BOOTSTRAP DEBUG] Iteration 1, prompt of 3 bytes',
-        '[BOOTSTRAP DEBUG] POST http://127.0.0.1:PORT/api/llm/generate',
-        '[BOOTSTRAP DEBUG] Status 200',
-      ])
-    },
-  )
+  test.each([
+    'true',
+    '1',
+    'yes',
+  ])('says on stderr what it does when debugging is %s', async (on) => {
+    const { stdout, stderr } = await go({
+      prompt: 'hey',
+      env: { AEGIS_BOOTSTRAP_DEBUG: on, AEGIS_ITERATION: '1' },
+    })
+    expect(stdout).toBe('fine\n')
+    const lines = stderr.trim().split('\n')
+    expect(lines.map((line) => line.replace(/:\d+\//, ':PORT/'))).toEqual([
+      '[BOOTSTRAP DEBUG] Iteration 1, prompt of 3 bytes',
+      '[BOOTSTRAP DEBUG] POST http://127.0.0.1:PORT/api/llm/generate',
+      '[BOOTSTRAP DEBUG] Status 200',
+    ])
+  })
 })
 
 it('is put into the sandbox as an executable file', () => {

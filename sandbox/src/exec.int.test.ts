@@ -104,14 +104,19 @@ describe.skipIf(!(await canBoot()))('a command in a sandbox', () => {
     expect((await guest.run('cat /proc/[0-9]*/cmdline | tr "\\0" " "')).stdout).not.toMatch(/sleep/)
   })
 
-  it.each(['TERM', 'INT', 'HUP', 'USR1', 'USR2', 'QUIT', 'KILL'] as const)(
-    'ends by %s and says so',
-    async (name) => {
-      const process = await guest.session.exec({ argv: ['sleep', '1000'], env, cwd: '/' }, never)
-      process.kill(name)
-      expect(await process.exit).toMatchObject({ code: undefined, signal: name })
-    },
-  )
+  it.each([
+    'TERM',
+    'INT',
+    'HUP',
+    'USR1',
+    'USR2',
+    'QUIT',
+    'KILL',
+  ] as const)('ends by %s and says so', async (name) => {
+    const process = await guest.session.exec({ argv: ['sleep', '1000'], env, cwd: '/' }, never)
+    process.kill(name)
+    expect(await process.exit).toMatchObject({ code: undefined, signal: name })
+  })
 
   it('may catch a signal', async () => {
     const process = await start(

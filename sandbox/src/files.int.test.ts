@@ -14,14 +14,18 @@ describe.skipIf(!(await canBoot()))('files of a sandbox', () => {
   const read = (path: string, limitBytes = 1 << 24) =>
     guest.session.readFile(path, limitBytes, never)
 
-  it.each([0, 1, 32_760, 32_761, 1 << 20, 7_654_321])(
-    'go in and come out: %i bytes',
-    async (size) => {
-      const content = randomBytes(size)
-      await write('/workspace/round-trip', content)
-      expect(content.equals(await read('/workspace/round-trip', size))).toBe(true)
-    },
-  )
+  it.each([
+    0,
+    1,
+    32_760,
+    32_761,
+    1 << 20,
+    7_654_321,
+  ])('go in and come out: %i bytes', async (size) => {
+    const content = randomBytes(size)
+    await write('/workspace/round-trip', content)
+    expect(content.equals(await read('/workspace/round-trip', size))).toBe(true)
+  })
 
   it('get their parents and their mode', async () => {
     await write('/workspace/a/b/c.sh', Buffer.from('#!/bin/sh\necho ran\n'), 0o755)

@@ -54,31 +54,32 @@ it('does not print the token', async () => {
   expect(inspect(opened, { depth: 5 })).not.toContain(opened.token.reveal())
 })
 
-it.each([0o640, 0o604, 0o620, 0o666])(
-  'refuses a file of mode %o and says what to do',
-  async (mode) => {
-    await using scene = await openScene()
-    const { path } = scene
-    await openApiToken(path)
-    await chmod(path, mode)
-    await expect(openApiToken(path)).rejects.toMatchObject({
-      kind: 'denied',
-      code: 'token.readable',
-      message: expect.stringContaining(`chmod 600 ${path}`),
-    })
-  },
-)
+it.each([
+  0o640, 0o604, 0o620, 0o666,
+])('refuses a file of mode %o and says what to do', async (mode) => {
+  await using scene = await openScene()
+  const { path } = scene
+  await openApiToken(path)
+  await chmod(path, mode)
+  await expect(openApiToken(path)).rejects.toMatchObject({
+    kind: 'denied',
+    code: 'token.readable',
+    message: expect.stringContaining(`chmod 600 ${path}`),
+  })
+})
 
-it.each(['', 'short', 'a token with spaces that is long enough to pass', 'x'.repeat(5_000)])(
-  'refuses a file that holds no token',
-  async (content) => {
-    await using scene = await openScene()
-    const { path } = scene
-    await writeFile(path, content, { mode: 0o600 })
-    await expect(openApiToken(path)).rejects.toMatchObject({ code: 'token.malformed' })
-    expect(await readFile(path, 'utf8')).toBe(content)
-  },
-)
+it.each([
+  '',
+  'short',
+  'a token with spaces that is long enough to pass',
+  'x'.repeat(5_000),
+])('refuses a file that holds no token', async (content) => {
+  await using scene = await openScene()
+  const { path } = scene
+  await writeFile(path, content, { mode: 0o600 })
+  await expect(openApiToken(path)).rejects.toMatchObject({ code: 'token.malformed' })
+  expect(await readFile(path, 'utf8')).toBe(content)
+})
 
 it('does not follow a link', async () => {
   await using scene = await openScene()

@@ -30,16 +30,19 @@ describe.skipIf(why)(`the host survives${why ? ` (${why})` : ''}`, () => {
   }
 
   describe('memory bombs, which are told as memory_limit:', () => {
-    it.each(['memory', 'shared_segments', 'memory_files', 'socket_buffers', 'pipes'])(
-      '%s',
-      async (kind) => {
-        const box = await arm()
-        const { exit } = await box.run('bomb', kind)
-        expect(exit.cause).toBe('memory_limit')
-        const { memoryPeakBytes } = await box.sandbox.stats(new AbortController().signal)
-        expect(memoryPeakBytes).toBeLessThanOrEqual(96 * MiB)
-      },
-    )
+    it.each([
+      'memory',
+      'shared_segments',
+      'memory_files',
+      'socket_buffers',
+      'pipes',
+    ])('%s', async (kind) => {
+      const box = await arm()
+      const { exit } = await box.run('bomb', kind)
+      expect(exit.cause).toBe('memory_limit')
+      const { memoryPeakBytes } = await box.sandbox.stats(new AbortController().signal)
+      expect(memoryPeakBytes).toBeLessThanOrEqual(96 * MiB)
+    })
 
     it('and the guest outlives them', async () => {
       const box = await arm()
@@ -86,25 +89,31 @@ describe.skipIf(why)(`the host survives${why ? ` (${why})` : ''}`, () => {
       await expectUsable(box)
     })
 
-    it.each(['/', '/dev', '/usr', '/etc', '/proc', '/opt', '/var/tmp', '/run'])(
-      'and nothing else can be filled: %s',
-      async (path) => {
-        const box = await arm()
-        expect((await box.sh('echo x > "$1/fill"', path)).exit.code).not.toBe(0)
-      },
-    )
+    it.each([
+      '/',
+      '/dev',
+      '/usr',
+      '/etc',
+      '/proc',
+      '/opt',
+      '/var/tmp',
+      '/run',
+    ])('and nothing else can be filled: %s', async (path) => {
+      const box = await arm()
+      expect((await box.sh('echo x > "$1/fill"', path)).exit.code).not.toBe(0)
+    })
 
-    it.each(['tiny_files', 'deep_directories'])(
-      'inodes cost memory, and that is limited: %s',
-      async (kind) => {
-        const box = await arm({ memoryBytes: 48 * MiB })
-        const { exit } = await box.run('bomb', kind)
-        expect(exit.code).not.toBe(0)
-        expect(['memory_limit', 'disk_limit', undefined]).toContain(exit.cause)
-        const { memoryPeakBytes } = await box.sandbox.stats(new AbortController().signal)
-        expect(memoryPeakBytes).toBeLessThanOrEqual(48 * MiB)
-      },
-    )
+    it.each([
+      'tiny_files',
+      'deep_directories',
+    ])('inodes cost memory, and that is limited: %s', async (kind) => {
+      const box = await arm({ memoryBytes: 48 * MiB })
+      const { exit } = await box.run('bomb', kind)
+      expect(exit.code).not.toBe(0)
+      expect(['memory_limit', 'disk_limit', undefined]).toContain(exit.cause)
+      const { memoryPeakBytes } = await box.sandbox.stats(new AbortController().signal)
+      expect(memoryPeakBytes).toBeLessThanOrEqual(48 * MiB)
+    })
   })
 
   describe('output floods, which are told as output_limit:', () => {

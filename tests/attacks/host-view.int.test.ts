@@ -188,15 +188,18 @@ describe.skipIf(why)(`inside a sandbox${why ? ` (${why})` : ''}`, () => {
       expect(stdout.toString()).toMatch(/^1000\n.*nosuid,nodev/)
     })
 
-    it.each(['/', '/proc', '/sys', '/dev', '/run'])(
-      'are refused for %s, whoever allowed it',
-      async (path) => {
-        const spec = specWith({ filesystem: { read: [path] } })
-        await expect(host.runtime.boot(spec, never)).rejects.toMatchObject({
-          code: 'filesystem.protected',
-        })
-      },
-    )
+    it.each([
+      '/',
+      '/proc',
+      '/sys',
+      '/dev',
+      '/run',
+    ])('are refused for %s, whoever allowed it', async (path) => {
+      const spec = specWith({ filesystem: { read: [path] } })
+      await expect(host.runtime.boot(spec, never)).rejects.toMatchObject({
+        code: 'filesystem.protected',
+      })
+    })
 
     it('are refused for AEGIS_HOME and all around it', async () => {
       for (const path of [host.home, join(host.home, 'runtime-process'), tmpdir()]) {

@@ -51,17 +51,14 @@ describe.skipIf(why)(`a guest that was taken over${why ? ` (${why})` : ''}`, () 
     'future-version',
     'hello-and-hang',
     'half-a-hello',
-  ])(
-    'before it is trusted with anything makes the boot fail and leaves nothing: %s',
-    async (mode) => {
-      const host = await openWith(mode)
-      await expect(host.runtime.boot(specWith({}), never)).rejects.toMatchObject({
-        name: 'AegisError',
-        kind: expect.stringMatching(/unavailable|timeout|unsupported/),
-      })
-      await host.expectNothingLeft()
-    },
-  )
+  ])('before it is trusted with anything makes the boot fail and leaves nothing: %s', async (mode) => {
+    const host = await openWith(mode)
+    await expect(host.runtime.boot(specWith({}), never)).rejects.toMatchObject({
+      name: 'AegisError',
+      kind: expect.stringMatching(/unavailable|timeout|unsupported/),
+    })
+    await host.expectNothingLeft()
+  })
 
   it.each<[string, LimitCause]>([
     ['vanish', 'sandbox_lost'],

@@ -38,19 +38,16 @@ describe.skipIf(why)(`from inside a sandbox${why ? ` (${why})` : ''}`, () => {
     return { port, reached: () => reached }
   }
 
-  it.each(['127.0.0.1', '::1'])(
-    'no listener on the loopback of the host answers: %s',
-    async (address) => {
-      const server = await listen({ host: address })
-      const box = await openAttackBox(host)
-      const { stdout } = await box.node(
-        connect,
-        JSON.stringify({ host: address, port: server.port }),
-      )
-      expect(stdout.toString().trim()).toBe('ECONNREFUSED')
-      expect(server.reached()).toBe(0)
-    },
-  )
+  it.each([
+    '127.0.0.1',
+    '::1',
+  ])('no listener on the loopback of the host answers: %s', async (address) => {
+    const server = await listen({ host: address })
+    const box = await openAttackBox(host)
+    const { stdout } = await box.node(connect, JSON.stringify({ host: address, port: server.port }))
+    expect(stdout.toString().trim()).toBe('ECONNREFUSED')
+    expect(server.reached()).toBe(0)
+  })
 
   it('no address of the host can be reached', async () => {
     const server = await listen({ host: '0.0.0.0' })

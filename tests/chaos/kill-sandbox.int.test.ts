@@ -42,18 +42,15 @@ describe.skipIf(reason !== undefined)(
       ['guest', isGuest, lost],
       ['bubblewrap', isBubblewrap, lost],
       ['agent', isAgent, killed],
-    ])(
-      'whose %s is killed while it works ends the execution, with the cause',
-      async (_, is, why) => {
-        for (const agent of ['waiting', 'loud']) {
-          const id = await plane.executions.execute(agent, '')
-          await firstEvent(plane, id, 'execution.console')
-          await kill(is)
-          const history = await historyOf(plane, id)
-          expect(history.at(-1), agent).toMatchObject({ type: 'execution.failed', failure: why })
-        }
-      },
-    )
+    ])('whose %s is killed while it works ends the execution, with the cause', async (_, is, why) => {
+      for (const agent of ['waiting', 'loud']) {
+        const id = await plane.executions.execute(agent, '')
+        await firstEvent(plane, id, 'execution.console')
+        await kill(is)
+        const history = await historyOf(plane, id)
+        expect(history.at(-1), agent).toMatchObject({ type: 'execution.failed', failure: why })
+      }
+    })
 
     it('whose agent is killed does not wait for the children it leaves', async () => {
       const id = await plane.executions.execute('parent', '')
@@ -63,23 +60,24 @@ describe.skipIf(reason !== undefined)(
       expect(history.at(-1)).toMatchObject({ type: 'execution.failed', failure: killed })
     })
 
-    it.each(['launch', 'bwrap', 'guest'])(
-      'whose %s is killed during its boot ends the execution, with the cause',
-      async (name) => {
-        const catchProcess = watchForBoot(home.mark)
-        const id = await plane.executions.execute('waiting', '')
-        process.kill(
-          catchProcess((found) => found.startsWith(name)),
-          'SIGKILL',
-        )
-        const history = await historyOf(plane, id)
-        expect(history.at(-1)).toMatchObject({
-          type: 'execution.failed',
-          // The guest may have said hello just before.
-          failure: { cause: expect.stringMatching(/^(boot_failed|sandbox_lost)$/) },
-        })
-      },
-    )
+    it.each([
+      'launch',
+      'bwrap',
+      'guest',
+    ])('whose %s is killed during its boot ends the execution, with the cause', async (name) => {
+      const catchProcess = watchForBoot(home.mark)
+      const id = await plane.executions.execute('waiting', '')
+      process.kill(
+        catchProcess((found) => found.startsWith(name)),
+        'SIGKILL',
+      )
+      const history = await historyOf(plane, id)
+      expect(history.at(-1)).toMatchObject({
+        type: 'execution.failed',
+        // The guest may have said hello just before.
+        failure: { cause: expect.stringMatching(/^(boot_failed|sandbox_lost)$/) },
+      })
+    })
 
     it('that is lost fails its iteration alone: the next one has another', async () => {
       const id = await plane.executions.execute('stubborn', 'well')

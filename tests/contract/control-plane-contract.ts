@@ -57,21 +57,24 @@ export function describeControlPlane(name: string, open: () => Promise<ControlPl
       await expect(agents.manifest('echo', 3)).rejects.toMatchObject({ kind: 'not-found' })
     })
 
-    it.each(['nobody', '00000000-0000-4000-8000-000000000000', 'No Such Agent!', '', '../node'])(
-      'knows no agent %j',
-      async (ref) => {
-        await using host = await open()
-        const { agents, executions } = host.plane
-        const absent = { kind: 'not-found', code: 'agent.absent' }
-        await expect(agents.find(ref)).rejects.toMatchObject(absent)
-        await expect(agents.manifest(ref)).rejects.toMatchObject(absent)
-        await expect(agents.remove(ref)).rejects.toMatchObject(absent)
-        await expect(agents.pause(ref)).rejects.toMatchObject(absent)
-        await expect(agents.resume(ref)).rejects.toMatchObject(absent)
-        await expect(executions.execute(ref, {})).rejects.toMatchObject(absent)
-        await expect(collect(agents.events(ref, {}, forever))).rejects.toMatchObject(absent)
-      },
-    )
+    it.each([
+      'nobody',
+      '00000000-0000-4000-8000-000000000000',
+      'No Such Agent!',
+      '',
+      '../node',
+    ])('knows no agent %j', async (ref) => {
+      await using host = await open()
+      const { agents, executions } = host.plane
+      const absent = { kind: 'not-found', code: 'agent.absent' }
+      await expect(agents.find(ref)).rejects.toMatchObject(absent)
+      await expect(agents.manifest(ref)).rejects.toMatchObject(absent)
+      await expect(agents.remove(ref)).rejects.toMatchObject(absent)
+      await expect(agents.pause(ref)).rejects.toMatchObject(absent)
+      await expect(agents.resume(ref)).rejects.toMatchObject(absent)
+      await expect(executions.execute(ref, {})).rejects.toMatchObject(absent)
+      await expect(collect(agents.events(ref, {}, forever))).rejects.toMatchObject(absent)
+    })
 
     it('takes an agent by the name of a route', async () => {
       await using host = await open()
@@ -221,18 +224,20 @@ export function describeControlPlane(name: string, open: () => Promise<ControlPl
       await expect(executions.find(id)).rejects.toMatchObject({ code: 'execution.absent' })
     })
 
-    it.each(['nothing', '', '00000000-0000-4000-8000-000000000000', '../agents'])(
-      'knows no execution %j',
-      async (id) => {
-        await using host = await open()
-        const { executions } = host.plane
-        const absent = { kind: 'not-found', code: 'execution.absent' }
-        await expect(executions.find(id)).rejects.toMatchObject(absent)
-        await expect(executions.cancel(id)).rejects.toMatchObject(absent)
-        await expect(executions.remove(id)).rejects.toMatchObject(absent)
-        await expect(collect(executions.events(id, {}, forever))).rejects.toMatchObject(absent)
-      },
-    )
+    it.each([
+      'nothing',
+      '',
+      '00000000-0000-4000-8000-000000000000',
+      '../agents',
+    ])('knows no execution %j', async (id) => {
+      await using host = await open()
+      const { executions } = host.plane
+      const absent = { kind: 'not-found', code: 'execution.absent' }
+      await expect(executions.find(id)).rejects.toMatchObject(absent)
+      await expect(executions.cancel(id)).rejects.toMatchObject(absent)
+      await expect(executions.remove(id)).rejects.toMatchObject(absent)
+      await expect(collect(executions.events(id, {}, forever))).rejects.toMatchObject(absent)
+    })
 
     it('shows the events of all executions of an agent, oldest execution first', async () => {
       await using host = await open()

@@ -77,20 +77,19 @@ export function describeSandboxContract(name: string, subject: ContractSubject):
       await expect(runtime.boot(specWith({}), AbortSignal.abort(reason))).rejects.toBe(reason)
     })
 
-    it.each([0, 1, 3, 6, 10])(
-      'leaves nothing when it is cancelled after %i ms',
-      async (afterMs) => {
-        const spec = specWith({})
-        const cancel = new AbortController()
-        const timer = setTimeout(() => cancel.abort(new Error('cancelled')), afterMs)
-        const outcome = await runtime.boot(spec, cancel.signal).catch((error: Error) => error)
-        clearTimeout(timer)
-        if (outcome instanceof Error) expect(outcome.message).toBe('cancelled')
-        else await outcome[Symbol.asyncDispose]()
-        await subject.expectNothingLeft?.()
-        await (await runtime.boot(spec, never))[Symbol.asyncDispose]()
-      },
-    )
+    it.each([
+      0, 1, 3, 6, 10,
+    ])('leaves nothing when it is cancelled after %i ms', async (afterMs) => {
+      const spec = specWith({})
+      const cancel = new AbortController()
+      const timer = setTimeout(() => cancel.abort(new Error('cancelled')), afterMs)
+      const outcome = await runtime.boot(spec, cancel.signal).catch((error: Error) => error)
+      clearTimeout(timer)
+      if (outcome instanceof Error) expect(outcome.message).toBe('cancelled')
+      else await outcome[Symbol.asyncDispose]()
+      await subject.expectNothingLeft?.()
+      await (await runtime.boot(spec, never))[Symbol.asyncDispose]()
+    })
   })
 
   describe(`${name}: commands`, () => {

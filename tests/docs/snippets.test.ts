@@ -24,19 +24,17 @@ describe('a snippet', () => {
     expect(kindOf(snippet)).toBeDefined()
   })
 
-  it.each(snippets.filter((one) => kindOf(one) === 'AgentManifest'))(
-    'at $place is a manifest',
-    (snippet) => {
-      expect(parseManifest(whole(snippet, 'AgentManifest')).kind).toBe('AgentManifest')
-    },
-  )
+  it.each(
+    snippets.filter((one) => kindOf(one) === 'AgentManifest'),
+  )('at $place is a manifest', (snippet) => {
+    expect(parseManifest(whole(snippet, 'AgentManifest')).kind).toBe('AgentManifest')
+  })
 
-  it.each(snippets.filter((one) => kindOf(one) === 'NodeConfig'))(
-    'at $place is a config',
-    (snippet) => {
-      expect(parseNodeConfig(whole(snippet, 'NodeConfig')).kind).toBe('NodeConfig')
-    },
-  )
+  it.each(
+    snippets.filter((one) => kindOf(one) === 'NodeConfig'),
+  )('at $place is a config', (snippet) => {
+    expect(parseNodeConfig(whole(snippet, 'NodeConfig')).kind).toBe('NodeConfig')
+  })
 })
 
 function kindOf({ info, text }: FencedBlock): keyof typeof heads | 'rules' | undefined {

@@ -207,24 +207,20 @@ function manifestWith(where: string, what: string): string {
 
 const sections = malformed.trim().split(/^# /m).slice(1)
 
-describe.each(sections.map((section) => section.trim().split('\n')))(
-  'a malformed %s',
-  (...section) => {
-    it.each(section.slice(1).map((row) => row.split(' | ')))(
-      'is refused for %s, with place and remedy',
-      (_, where = '', what = '', place = '', remedy = '') => {
-        const error = refusal(manifestWith(where, what.replaceAll('⏎', '\n')))
-        expect(error).toMatchObject({ kind: 'invalid', code: 'manifest.invalid' })
-        const named = error.message
-          .split('\n')
-          .find((line) => line.startsWith(`agent.yaml:${place}:`))
-        expect(named ?? error.message).toContain(`agent.yaml:${place}:`)
-        expect(named).toContain(remedy)
-        expect(error.message).not.toMatch(/Invalid input|expected|undefined|NaN|zod/)
-      },
-    )
-  },
-)
+describe.each(
+  sections.map((section) => section.trim().split('\n')),
+)('a malformed %s', (...section) => {
+  it.each(
+    section.slice(1).map((row) => row.split(' | ')),
+  )('is refused for %s, with place and remedy', (_, where = '', what = '', place = '', remedy = '') => {
+    const error = refusal(manifestWith(where, what.replaceAll('⏎', '\n')))
+    expect(error).toMatchObject({ kind: 'invalid', code: 'manifest.invalid' })
+    const named = error.message.split('\n').find((line) => line.startsWith(`agent.yaml:${place}:`))
+    expect(named ?? error.message).toContain(`agent.yaml:${place}:`)
+    expect(named).toContain(remedy)
+    expect(error.message).not.toMatch(/Invalid input|expected|undefined|NaN|zod/)
+  })
+})
 
 it('accepts the manifest that the others are made from', () => {
   expect(parseManifest(valid).metadata.name).toBe('helper')

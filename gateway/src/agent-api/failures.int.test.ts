@@ -299,20 +299,19 @@ describe('a provider that misbehaves', () => {
 })
 
 describe('the key of a provider', () => {
-  it.each([400, 401, 403, 404, 429, 500])(
-    'is in no answer, record or log when it is quoted with a status of %d',
-    async (code) => {
-      const quoting = ({ headers }: Asked) => `Bad key ${headers.authorization} in ${testKey}`
-      await using stack = await openStack((asked, response) =>
-        sendFakeJson(response, { error: { message: quoting(asked), code: testKey } }, code),
-      )
+  it.each([
+    400, 401, 403, 404, 429, 500,
+  ])('is in no answer, record or log when it is quoted with a status of %d', async (code) => {
+    const quoting = ({ headers }: Asked) => `Bad key ${headers.authorization} in ${testKey}`
+    await using stack = await openStack((asked, response) =>
+      sendFakeJson(response, { error: { message: quoting(asked), code: testKey } }, code),
+    )
 
-      const response = await stack.ask()
+    const response = await stack.ask()
 
-      expectNoKey([await response.text(), [...response.headers], stack])
-      expect(response.status).toBe(code === 401 || code === 403 || code === 500 ? 502 : code)
-    },
-  )
+    expectNoKey([await response.text(), [...response.headers], stack])
+    expect(response.status).toBe(code === 401 || code === 403 || code === 500 ? 502 : code)
+  })
 
   it('is named to the operator, not to the agent, when it is refused', async () => {
     await using stack = await openStack(status(401))

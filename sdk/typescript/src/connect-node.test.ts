@@ -128,9 +128,11 @@ it('does not follow what it cannot reach at first', async () => {
   expect(asked).toBe(1)
 })
 
-it.each(['', 'nowhere', 'ftp://127.0.0.1', 'unix:/run/aegis.sock'])(
-  'refuses %j as an address',
-  (address) => {
-    expect(() => connectNode({ url: address, token })).toThrow('http://127.0.0.1:8000')
-  },
-)
+it.each([
+  '',
+  'nowhere',
+  'ftp://127.0.0.1',
+  'unix:/run/aegis.sock',
+])('refuses %j as an address', (address) => {
+  expect(() => connectNode({ url: address, token })).toThrow('http://127.0.0.1:8000')
+})
