@@ -23,9 +23,12 @@ describe.skipIf(reason !== undefined)(
       const daemon = await home.start()
       const plane = await home.connect()
       await plane.agents.deploy(gate.waiter('waiter'))
+      await plane.agents.deploy(gate.asker('asker'))
       await plane.agents.deploy(shellAgent('repeater', 'exec cat'))
-      const waiting = await plane.executions.execute('waiter', 'waited')
-      await firstEvent(plane, waiting, 'execution.console')
+      const held = await Promise.all(
+        ['waiter', 'asker'].map((agent) => plane.executions.execute(agent, 'held')),
+      )
+      for (const id of held) await firstEvent(plane, id, 'execution.console')
 
       await disk.fill()
       const accepted: string[] = []
@@ -34,10 +37,11 @@ describe.skipIf(reason !== undefined)(
       expect(refusal).toMatchObject({ kind: 'exhausted', code: 'store.full' })
       expect(refusal.message).toMatch(/No space is left.*Free some.*then try again/)
       // What only reads goes on.
-      expect(await plane.executions.find(waiting)).toMatchObject({ status: 'running' })
-      // Ends while its end cannot be stored.
+      for (const id of held)
+        expect(await plane.executions.find(id)).toMatchObject({ status: 'running' })
+      // They end while their ends cannot be stored.
       await gate.open()
-      await daemon.said(/store\.full.*a run broke off/)
+      await daemon.said(/(store\.full.*a run broke off.*){2}/s)
 
       await disk.free()
       accepted.push(await plane.executions.execute('repeater', input))
@@ -45,8 +49,10 @@ describe.skipIf(reason !== undefined)(
         const history = await historyOf(plane, id)
         expect(history.at(-1)).toMatchObject({ type: 'execution.completed', output: input })
       }
-      const history = await historyOf(plane, waiting)
-      expect(history.at(-1)).toMatchObject({ type: 'execution.completed', output: 'up\nwaited' })
+      for (const id of held) {
+        const history = await historyOf(plane, id)
+        expect(history.at(-1)).toMatchObject({ type: 'execution.completed', output: 'up\nheld' })
+      }
       expect(await leftoversOf(home.mark)).toEqual([])
       daemon.child.kill('SIGTERM')
       expect(await daemon.ended).toMatchObject({ code: 0 })

@@ -15,7 +15,7 @@ describe.skipIf(reason !== undefined)(
   `a killed command${reason ? ` (${reason})` : ''}`,
   { timeout: 60_000 },
   () => {
-    it('without a daemon leaves nothing after the next command, which takes its task up', async () => {
+    it('without a daemon leaves nothing after the next command, and its task in the queue', async () => {
       const home = untilTestEnds(await openChaosHome())
       const { aegis } = home
       await ok(aegis, 'agent', 'deploy', await writeAgent(aegis, 'forever', forever))
@@ -29,7 +29,7 @@ describe.skipIf(reason !== undefined)(
       })
 
       const [task] = await json<readonly TaskLine[]>(aegis, 'task', 'list')
-      expect(task).toMatchObject({ agent_name: 'forever' })
+      expect(task).toMatchObject({ agent_name: 'forever', status: 'queued' })
       expect(await leftoversOf(home.mark)).toEqual([])
       expect(await ok(aegis, 'task', 'cancel', task?.id ?? '')).toContain('Cancelled')
       expect(await json(aegis, 'task', 'list')).toMatchObject([{ status: 'cancelled' }])

@@ -33,7 +33,9 @@ describe.skipIf(reason !== undefined)(
       await home.start()
       for (const [index, id] of ids.entries()) {
         const history = await historyOf(plane, id)
-        expect(history.filter(({ type }) => type === 'execution.interrupted')).toHaveLength(1)
+        expect(history.filter(({ type }) => type === 'execution.interrupted')).toMatchObject([
+          { orderly: true },
+        ])
         expect(history.at(-1)).toMatchObject({
           type: 'execution.completed',
           output: `up\n${inputs[index]}`,
