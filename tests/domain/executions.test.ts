@@ -31,12 +31,21 @@ describe('an execution', () => {
   })
 
   it('fails with the exit code as its cause, in one try when it is one-shot', async () => {
-    const { plane, finished } = await openScene({ agent: async () => 3 })
+    const { plane, finished } = await openScene({
+      agent: async ({ complain }) => {
+        await complain('Traceback:\n  boom\n\n')
+        return 3
+      },
+    })
     await plane.agents.deploy(aManifest('echo'))
     const events = await finished(await plane.executions.execute('echo', 'x'))
     expect(events.at(-1)).toMatchObject({
       type: 'execution.failed',
-      failure: { cause: 'exit_code', exitCode: 3 },
+      failure: {
+        cause: 'exit_code',
+        exitCode: 3,
+        message: 'The command ended with exit code 3. Its last words: boom',
+      },
       iterations: 1,
     })
   })

@@ -2,7 +2,7 @@ import type { CommandContext } from '../program/command-context.ts'
 import type { Connection } from './connect.ts'
 
 export const scriptedModelNotice =
-  'no model provider is configured, so the offline scripted provider answers; see: aegis config generate --examples'
+  'the offline scripted provider answers, from rules and not from a model; to use a model: aegis config generate --examples'
 
 /** Says so on stderr when answers do not come from a real model. */
 export async function noteScriptedModel(

@@ -6,6 +6,8 @@ export interface ConsoleRecorder {
   readonly finished: Promise<void>
   /** What came so far, at most `keepCharacters`; a note tells what was cut. */
   text(): string
+  /** The last line that is not blank, at most 500 characters of it. */
+  lastLine(): string
 }
 
 interface Options {
@@ -23,6 +25,8 @@ interface Options {
 const maxEventCharacters = 16 * 1024
 /** Characters that may wait for the store before the agent is held back. */
 const maxWaitingCharacters = 64 * 1024
+/** Characters in which the last line is looked for. */
+const tailCharacters = 4096
 /** Between two events of one stream, so that an agent that prints byte by byte makes few. */
 const minIntervalMs = 25
 
@@ -37,6 +41,7 @@ export function recordConsole(options: Options): ConsoleRecorder {
   const hurry = AbortSignal.any([signal, over.signal])
   const failed = Promise.withResolvers<never>()
   let kept = ''
+  let tail = ''
   let total = 0
   let waiting = ''
   let flushing: Promise<void> | undefined
@@ -56,6 +61,7 @@ export function recordConsole(options: Options): ConsoleRecorder {
     if (text === '') return
     total += text.length
     if (kept.length < keepCharacters) kept += text.slice(0, keepCharacters - kept.length)
+    tail = (tail + text).slice(-tailCharacters)
     waiting += text
     flushing ??= flush()
       .catch(failed.reject)
@@ -78,5 +84,6 @@ export function recordConsole(options: Options): ConsoleRecorder {
       total > kept.length
         ? `${kept}\n[cut here: ${total} characters in all; the log holds the rest]\n`
         : kept,
+    lastLine: () => tail.trimEnd().split('\n').at(-1)?.trim().slice(0, 500) ?? '',
   }
 }

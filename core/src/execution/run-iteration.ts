@@ -4,7 +4,6 @@ import type { Clock } from '../kernel/clock.ts'
 import type { AgentId, ExecutionId, Ids } from '../kernel/ids.ts'
 import type {
   ExecCommand,
-  Exit,
   LimitCause,
   Sandbox,
   SandboxFile,
@@ -18,7 +17,7 @@ import { contextFiles } from './context-files.ts'
 import type { IterationOutcome, IterationRecord } from './execution.ts'
 import type { ExecutionEvent, FailureCause } from './execution-event.ts'
 import { iterationEnvironment } from './iteration-environment.ts'
-import { judge, type Validator } from './validate-iteration.ts'
+import { type IterationResult, judge, type Validator } from './validate-iteration.ts'
 
 /** The script that runs an agent which has a prompt but no program of its own. */
 export interface Bootstrap {
@@ -73,7 +72,7 @@ export async function runIteration(
     onConnect: (target, stream) => door.connect(target, stream),
     onNotice: (notice) => {
       const { iteration, note } = plan
-      const reason = 'No rule of the manifest permits this name.'
+      const reason = 'Agents reach their models and nothing else.'
       const at = deps.clock.now()
       const action = 'dns.resolve'
       // The record of a refusal must not hold the sandbox's wire; a failing store ends the run anyway.
@@ -175,14 +174,14 @@ async function converse(
   { iteration, prompt, note }: IterationPlan,
   process: SandboxProcess,
   signal: AbortSignal,
-): Promise<{ output: string; exit: Exit }> {
+): Promise<IterationResult> {
   const shared = { iteration, note, clock, signal, keepCharacters: maxOutputCharacters }
   const stdout = recordConsole({ ...shared, chunks: process.stdout, stream: 'stdout' })
   const stderr = recordConsole({ ...shared, chunks: process.stderr, stream: 'stderr' })
   const fed = process.writeStdin(new TextEncoder().encode(prompt)).then(() => process.closeStdin())
   const [exit] = await Promise.all([process.exit, stdout.finished, stderr.finished, fed])
   signal.throwIfAborted()
-  return { output: stdout.text(), exit }
+  return { output: stdout.text(), complaint: stderr.lastLine(), exit }
 }
 
 interface PreparedCommand {

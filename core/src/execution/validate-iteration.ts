@@ -4,6 +4,8 @@ import type { Failure } from './execution-event.ts'
 /** What a finished command left, for a validator to judge. */
 export interface IterationResult {
   readonly output: string
+  /** The last thing it said on stderr; may be empty. */
+  readonly complaint: string
   readonly exit: Exit
 }
 
@@ -17,9 +19,9 @@ export type Validator = (result: IterationResult, signal: AbortSignal) => Promis
 const accepted: Verdict = { accepted: true }
 
 /** Accepts exit code 0; a limit that was hit is the cause rather than the code it led to. */
-export const exitCodeValidator: Validator = async ({ exit }) => {
+export const exitCodeValidator: Validator = async ({ complaint, exit }) => {
   if (exit.cause === undefined && exit.code === 0) return accepted
-  return { accepted: false, failure: failureOf(exit) }
+  return { accepted: false, failure: failureOf(exit, complaint) }
 }
 
 /** Accepts output that is more than white space. */
@@ -47,12 +49,12 @@ export async function judge(
   return accepted
 }
 
-function failureOf(exit: Exit): Failure {
+function failureOf(exit: Exit, complaint: string): Failure {
   const cause = exit.cause ?? 'exit_code'
-  return { cause, message: messageOf(exit), exitCode: exit.code, signal: exit.signal }
+  return { cause, message: messageOf(exit, complaint), exitCode: exit.code, signal: exit.signal }
 }
 
-function messageOf(exit: Exit): string {
+function messageOf(exit: Exit, complaint: string): string {
   switch (exit.cause) {
     case 'memory_limit':
       return 'The sandbox ran out of memory. Raise spec.security.resources.memory or use less.'
@@ -71,8 +73,11 @@ function messageOf(exit: Exit): string {
     case 'sandbox_lost':
       return 'The sandbox vanished: its process was killed from outside, or the host ran out of memory.'
     case undefined:
-      return exit.signal === undefined
-        ? `The command ended with exit code ${exit.code ?? 'unknown'}. See its log: aegis task logs.`
-        : `The command was ended by SIG${exit.signal}.`
+      return [
+        exit.signal === undefined
+          ? `The command ended with exit code ${exit.code ?? 'unknown'}.`
+          : `The command was ended by SIG${exit.signal}.`,
+        ...(complaint === '' ? [] : [`Its last words: ${complaint}`]),
+      ].join(' ')
   }
 }
