@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { flushCompileCache } from 'node:module'
 import type { NodeConfig } from '@aegis/core'
 import { removeDaemonRecord, writeDaemonRecord } from './daemon-record.ts'
 import { homeAt } from './home.ts'
@@ -31,6 +32,8 @@ export async function runDaemon(options: RunDaemonOptions): Promise<void> {
   if (scriptedModel) {
     logger.warn({}, 'no llm provider is configured: the offline scripted provider answers')
   }
+  // Now, since a daemon that is killed writes nothing at its end, and its next start counts most.
+  flushCompileCache()
   const name = await stop
   logger.info({ signal: name }, 'daemon stops')
   await removeDaemonRecord(daemonRecord, process.pid)
