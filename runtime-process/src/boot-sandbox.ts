@@ -71,6 +71,8 @@ export async function bootSandbox(
     await kill()
     await box.exited
   })
+  // Bubblewrap may be killed before it has seen to it that all others die with it.
+  void box.exited.then(kill)
 
   const spawned = performance.now()
   const session = await connectGuest(
