@@ -39,7 +39,14 @@ export async function runDaemon(options: RunDaemonOptions): Promise<void> {
   await removeDaemonRecord(daemonRecord, process.pid)
 }
 
+/** The first signal to stop. After it none is caught any more, so that the second one ends the process. */
 async function stopSignal(): Promise<string> {
   const names = ['SIGTERM', 'SIGINT'] as const
-  return Promise.race(names.map((name) => once(process, name).then(() => name)))
+  const heard = new AbortController()
+  const { signal } = heard
+  const first = await Promise.race(
+    names.map((name) => once(process, name, { signal }).then(() => name)),
+  )
+  heard.abort()
+  return first
 }
