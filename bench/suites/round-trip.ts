@@ -42,7 +42,7 @@ const agentFor = (name: string, argv: [string, ...string[]]): AgentManifest => {
   const [program, ...rest] = argv
   // Inside, the Node that runs AEGIS is simply `node`.
   const command: [string, ...string[]] = [program === process.execPath ? 'node' : program, ...rest]
-  return aManifest(name, { task: { command }, resources: { memory: '256Mi' } })
+  return aManifest(name, { task: { command }, resources: { memory: '256Mi', cpu: 1000 } })
 }
 
 export const benchmark: Benchmark = {
