@@ -4,21 +4,28 @@ import { type HomeMark, homeTag } from './host-processes.ts'
 
 /**
  * Looks out for the next sandbox of a home. The function it gives waits for a process of it and
- * gives its pid, blocking this thread meanwhile: a boot is over within a few turns of an event loop.
+ * gives its pid, or undefined when the boot was past that before anybody looked. It blocks this
+ * thread meanwhile: a boot is over within a few turns of an event loop.
  */
-export function watchForBoot(mark: HomeMark): (isWanted: (name: string) => boolean) => number {
+export function watchForBoot(
+  mark: HomeMark,
+): (isWanted: (name: string) => boolean) => number | undefined {
   const directory = groupDirectory(mark)
   const known = new Set(readdirSync(directory))
   return (isWanted) => {
     const deadline = performance.now() + 10_000
     while (performance.now() < deadline) {
-      for (const group of readdirSync(directory)) {
-        if (known.has(group)) continue
-        const pid = membersOf(`${directory}/${group}`).find((pid) => isWanted(nameOf(pid)))
-        if (pid !== undefined) return pid
+      for (const group of readdirSync(directory).filter((name) => !known.has(name))) {
+        const members = membersOf(`${directory}/${group}`).map((pid) => ({
+          pid,
+          name: nameOf(pid),
+        }))
+        const wanted = members.find(({ name }) => isWanted(name))
+        if (wanted !== undefined) return wanted.pid
+        if (members.some(({ name }) => name === 'guest')) return undefined
       }
     }
-    throw new Error(`No such process appeared in a new group below ${directory}`)
+    throw new Error(`No sandbox was booted below ${directory}`)
   }
 }
 

@@ -65,12 +65,7 @@ describe.skipIf(reason !== undefined)(
       'bwrap',
       'guest',
     ])('whose %s is killed during its boot ends the execution, with the cause', async (name) => {
-      const catchProcess = watchForBoot(home.mark)
-      const id = await plane.executions.execute('waiting', '')
-      process.kill(
-        catchProcess((found) => found.startsWith(name)),
-        'SIGKILL',
-      )
+      const id = await killDuringBoot((found) => found.startsWith(name))
       const history = await historyOf(plane, id)
       expect(history.at(-1)).toMatchObject({
         type: 'execution.failed',
@@ -126,4 +121,18 @@ async function kill(isVictim: (process: HostProcess) => boolean): Promise<void> 
   const victims = (await sandboxProcesses(home.mark)).filter(isVictim)
   expect(victims).not.toEqual([])
   for (const { pid } of victims) process.kill(pid, 'SIGKILL')
+}
+
+/** Executes until the process was there to be killed: the launcher lives for a millisecond or two. */
+async function killDuringBoot(isVictim: (name: string) => boolean): Promise<string> {
+  for (;;) {
+    const catchProcess = watchForBoot(home.mark)
+    const id = await plane.executions.execute('waiting', '')
+    const pid = catchProcess(isVictim)
+    if (pid !== undefined) {
+      process.kill(pid, 'SIGKILL')
+      return id
+    }
+    await plane.executions.cancel(id)
+  }
 }
