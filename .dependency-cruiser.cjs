@@ -55,7 +55,7 @@ module.exports = {
       to: { path: '^(sandbox|runtime-[a-z]+|gateway|security|storage|api|daemon|cli)/src' },
     },
     {
-      name: 'cli-imports-core-sdk-and-daemon-only',
+      name: 'cli-imports-core-contract-sdk-and-daemon-only',
       comment: 'It talks to a node through the control plane, wherever that node runs.',
       severity: 'error',
       from: { path: '^cli/src', pathNot: tests },

@@ -135,7 +135,7 @@ const iterationFromWire = (wire: IterationWire): IterationDetail => ({
   endedAt: wire.ended_at ?? undefined,
 })
 
-const failureToWire = (from: Failure): FailureWire => ({
+export const failureToWire = (from: Failure): FailureWire => ({
   cause: from.cause,
   message: from.message,
   exit_code: from.exitCode ?? null,

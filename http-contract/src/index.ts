@@ -25,6 +25,7 @@ export {
   executionSummaries,
   executionSummaryFromWire,
   executionSummaryToWire,
+  failureToWire,
 } from './execution-wire.ts'
 export {
   health,

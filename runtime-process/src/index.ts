@@ -1,5 +1,5 @@
 export type { WeakerForm } from './check-spec.ts'
-export { type LocateLauncherOptions, locateLauncher } from './launcher.ts'
+export { locateLauncher } from './launcher.ts'
 export { sandboxPath } from './mount-plan.ts'
 export { openProcessRuntime, type ProcessRuntimeOptions } from './process-runtime.ts'
 export type { RuntimeLogger } from './process-sandbox.ts'

@@ -1,5 +1,6 @@
 export { type Bootstrap, bootstrapFor } from './bootstrap.ts'
 export { connectGuest } from './connect-guest.ts'
 export type { GuestOptions, GuestSession } from './guest-session.ts'
-export { type LocateGuestOptions, locateGuest } from './locate-guest.ts'
+export { locateGuest } from './locate-guest.ts'
+export { type LocateOptions, nativeProgram } from './native-program.ts'
 export type { GuestListener, GuestName } from './wire/messages.ts'

@@ -4,7 +4,7 @@ import { isTerminalEvent } from '../log/terminal-event.ts'
 import type { CommandHandler } from '../program/command-context.ts'
 import { exitCodes } from '../program/exit-code.ts'
 import { isDebugging } from '../program/settings.ts'
-import { eventJson } from '../terminal/json-shapes.ts'
+import { eventJson } from '../terminal/event-json.ts'
 
 /** Enough of an execution's id to tell the lines of several apart. */
 const shortIdLength = 8

@@ -1,8 +1,8 @@
 import type { AgentStatus, AgentSummary } from '@aegis/core'
+import { agentSummaryToWire } from '@aegis/http-contract'
 import type { CommandHandler } from '../program/command-context.ts'
 import { exitCodes } from '../program/exit-code.ts'
 import { count } from '../terminal/format.ts'
-import { agentJson } from '../terminal/json-shapes.ts'
 import type { Style } from '../terminal/style.ts'
 import { type Column, renderTable } from '../terminal/table.ts'
 
@@ -11,7 +11,7 @@ export const listAgents: CommandHandler<object> = async (context) => {
   await using connection = await context.connect()
   const agents = await connection.controlPlane.agents.list()
   if (terminal.json) {
-    terminal.document(agents.map(agentJson))
+    terminal.document(agents.map(agentSummaryToWire))
   } else if (agents.length === 0) {
     terminal.line('No agents are deployed.')
     terminal.line(terminal.style.dim('Deploy one: aegis agent deploy <manifest>'))

@@ -1,10 +1,10 @@
 import type { NodeStatus } from '@aegis/core'
 import { findDaemon } from '@aegis/daemon'
+import { nodeStatusToWire } from '@aegis/http-contract'
 import { scriptedModelNotice } from '../node/note-scripted-model.ts'
 import type { CommandHandler } from '../program/command-context.ts'
 import { exitCodes } from '../program/exit-code.ts'
 import { formatBytes, formatUptime } from '../terminal/format.ts'
-import { nodeJson } from '../terminal/json-shapes.ts'
 import { printFacts } from '../terminal/print-facts.ts'
 
 /** Succeeds whatever the state is: that is the answer. */
@@ -16,7 +16,7 @@ export const daemonStatus: CommandHandler<object> = async (context) => {
     await using connection = await context.connect()
     const status = await connection.controlPlane.node.status()
     if (terminal.json) {
-      terminal.document({ state: 'running', url: found.url, home, ...nodeJson(status) })
+      terminal.document({ state: 'running', url: found.url, home, ...nodeStatusToWire(status) })
       return exitCodes.success
     }
     const uptime = formatUptime(status.uptimeSeconds)

@@ -1,4 +1,5 @@
 import type { AgentId, Isolation } from '@aegis/core'
+import { failureToWire } from '@aegis/http-contract'
 import { isManifestPath, loadManifest } from '../input/load-manifest.ts'
 import { parseInput } from '../input/parse-input.ts'
 import { describeFailure } from '../log/describe-event.ts'
@@ -8,7 +9,7 @@ import { noteScriptedModel } from '../node/note-scripted-model.ts'
 import type { CommandContext, CommandHandler } from '../program/command-context.ts'
 import { type ExitCode, exitCodes } from '../program/exit-code.ts'
 import { isDebugging } from '../program/settings.ts'
-import { eventJson, failureJson } from '../terminal/json-shapes.ts'
+import { eventJson } from '../terminal/event-json.ts'
 import { noteWarnings } from '../terminal/note-warnings.ts'
 import { showProgress } from '../terminal/progress.ts'
 import { reportFailure } from '../terminal/report-error.ts'
@@ -100,7 +101,7 @@ function printOutcome(context: CommandContext, id: string, outcome: Ended): void
       execution_id: id,
       status,
       output: output ?? null,
-      failure: failure === undefined ? null : failureJson(failure),
+      failure: failure === undefined ? null : failureToWire(failure),
     })
     return
   }

@@ -1,8 +1,8 @@
 import type { ExecutionStatus, ExecutionSummary } from '@aegis/core'
+import { executionSummaryToWire } from '@aegis/http-contract'
 import type { CommandHandler } from '../program/command-context.ts'
 import { exitCodes } from '../program/exit-code.ts'
 import { count, formatAge, formatMs } from '../terminal/format.ts'
-import { executionJson } from '../terminal/json-shapes.ts'
 import type { Style } from '../terminal/style.ts'
 import { type Column, renderTable } from '../terminal/table.ts'
 import { paintStatus } from './paint-status.ts'
@@ -21,7 +21,7 @@ export const listTasks: CommandHandler<{
   const agentRef = ref === undefined ? undefined : (await agents.find(ref)).id
   const found = await executions.list({ agentRef, status, limit })
   if (terminal.json) {
-    terminal.document(found.map(executionJson))
+    terminal.document(found.map(executionSummaryToWire))
   } else if (found.length === 0) {
     terminal.line(
       ref === undefined && status === undefined ? 'No executions yet.' : 'No such executions.',

@@ -3,7 +3,7 @@ import { streamUntilInterrupted } from '../log/stream-until-interrupted.ts'
 import type { CommandHandler } from '../program/command-context.ts'
 import { exitCodes } from '../program/exit-code.ts'
 import { isDebugging } from '../program/settings.ts'
-import { eventJson } from '../terminal/json-shapes.ts'
+import { eventJson } from '../terminal/event-json.ts'
 
 export const taskLogs: CommandHandler<{
   readonly follow?: boolean

@@ -1,9 +1,9 @@
 import type { ExecutionDetail } from '@aegis/core'
+import { executionDetailToWire } from '@aegis/http-contract'
 import { describeFailure } from '../log/describe-event.ts'
 import type { CommandHandler } from '../program/command-context.ts'
 import { exitCodes } from '../program/exit-code.ts'
 import { formatCost, formatMs } from '../terminal/format.ts'
-import { executionDetailJson } from '../terminal/json-shapes.ts'
 import { printFacts } from '../terminal/print-facts.ts'
 import { sanitise } from '../terminal/sanitise.ts'
 
@@ -12,7 +12,7 @@ export const taskStatus: CommandHandler<object> = async (context, [id = '']) => 
   await using connection = await context.connect()
   const execution = await connection.controlPlane.executions.find(id)
   if (terminal.json) {
-    terminal.document(executionDetailJson(execution))
+    terminal.document(executionDetailToWire(execution))
     return exitCodes.success
   }
   printFacts(terminal, factsOf(execution))

@@ -1,0 +1,67 @@
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { access, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { arch } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { AegisError } from '@aegis/core'
+
+export interface LocateOptions {
+  /** Where the compiled program is kept; made when missing. */
+  readonly buildDirectory: string
+  /** A program that was compiled at publishing time; used when it is there. */
+  readonly prebuilt?: string
+}
+
+const flags = ['-std=gnu11', '-Os', '-s', '-static', '-Wall', '-Wextra', '-Werror']
+const run = promisify(execFile)
+
+/**
+ * Path of a small C program for this machine, compiled with `cc` from all sources of a directory
+ * when they changed or it is missing. Several may ask at once, in several processes.
+ * @throws AegisError `unsupported` / `<name>.no-compiler` nothing prebuilt and no C compiler
+ */
+export async function nativeProgram(
+  name: 'guest' | 'launch',
+  directory: string,
+  { buildDirectory, prebuilt }: LocateOptions,
+): Promise<string> {
+  if (prebuilt !== undefined && (await exists(prebuilt))) return prebuilt
+  const names = (await readdir(directory)).filter((file) => /\.[ch]$/.test(file)).sort()
+  const sources = names.map((file) => join(directory, file))
+  const program = join(buildDirectory, `${name}-${arch()}-${await digest(sources)}`)
+  if (!(await exists(program))) await compile(name, sources, program)
+  return program
+}
+
+async function digest(sources: readonly string[]): Promise<string> {
+  const contents = await Promise.all(sources.map((source) => readFile(source)))
+  const hash = createHash('sha256').update(flags.join(' '))
+  for (const content of contents) hash.update(content)
+  return hash.digest('hex').slice(0, 12)
+}
+
+async function compile(name: string, sources: readonly string[], program: string): Promise<void> {
+  // Renamed into place, so that of two that compile at once neither runs half a program.
+  const unfinished = `${program}.${process.pid}.${performance.now()}`
+  await mkdir(join(program, '..'), { recursive: true })
+  try {
+    await run('cc', [...flags, '-o', unfinished, ...sources.filter((file) => file.endsWith('.c'))])
+    await rename(unfinished, program)
+  } catch (cause) {
+    await rm(unfinished, { force: true })
+    throw new AegisError(
+      'unsupported',
+      `${name}.no-compiler`,
+      `The program "${name}" could not be compiled. Install a C compiler and the static C library: apt-get install gcc libc6-dev`,
+      { cause },
+    )
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}
