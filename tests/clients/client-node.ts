@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { access, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type ControlPlane, type ExecutionEvent, type LlmCall, parseNodeConfig } from '@aegis/core'
 import { aManifest } from '@aegis/core/testing'
 import { openNode } from '@aegis/daemon'
 import { expect } from 'vitest'
 import { whyNoProcessHost } from '../contract/process-host.ts'
+import { lendPackages } from './lent-packages.ts'
 import { rules } from './rules.ts'
 
 /** A node that lends the npm packages of this repository to agents, and answers from rules. */
@@ -32,13 +32,8 @@ export interface FinishedRun {
   readonly calls: readonly LlmCall[]
 }
 
-const packages = fileURLToPath(new URL('../../node_modules', import.meta.url))
-
 /** Why no agent can use these packages here. */
-export async function whyNoClients(): Promise<string | undefined> {
-  if (packages.startsWith('/tmp/')) return 'the /tmp of a sandbox is its own: clone elsewhere'
-  return whyNoProcessHost()
-}
+export const whyNoClients = (): Promise<string | undefined> => whyNoProcessHost()
 
 /** Why no agent in Python can run here; `AEGIS_REQUIRE=python` makes that a failure. */
 export async function whyNoPython(): Promise<string | undefined> {
@@ -57,7 +52,9 @@ export async function openClientNode(): Promise<ClientNode> {
   const rulesPath = join(home, 'rules.json')
   const secrets = [`sk-literal-${randomUUID()}`, `sk-variable-${randomUUID()}`] as const
   await writeFile(rulesPath, JSON.stringify(rules))
-  const config = parseNodeConfig(JSON.stringify(configWith(rulesPath, secrets[0])))
+  const lent = await lendPackages(['openai', '@anthropic-ai/sdk', 'ollama'])
+  const packages = lent.directory
+  const config = parseNodeConfig(JSON.stringify(configWith(rulesPath, packages, secrets[0])))
   const env = { PATH: process.env.PATH, SECRET_KEY: secrets[1] }
   const node = await openNode({ home, config, env, logger: silent })
   const plane = node.controlPlane
@@ -80,18 +77,19 @@ export async function openClientNode(): Promise<ClientNode> {
     secrets,
     finish,
     async run({ file, command }, input = 'Hello') {
-      await plane.agents.deploy(await manifestOf(file, command), { replace: true })
+      await plane.agents.deploy(await manifestOf(packages, file, command), { replace: true })
       return finish(nameOf(file), input)
     },
     async [Symbol.asyncDispose]() {
       await node[Symbol.asyncDispose]()
+      await lent[Symbol.asyncDispose]()
       await rm(home, { recursive: true, force: true })
     },
   }
 }
 
 /** Besides the scripted provider two real ones with keys, which nobody asks. */
-function configWith(rulesPath: string, secret: string): object {
+function configWith(rulesPath: string, packages: string, secret: string): object {
   const model = (alias: string) => ({ alias, model: `${alias}-1` })
   const endpoint = 'http://127.0.0.1:9/v1'
   return {
@@ -112,7 +110,11 @@ function configWith(rulesPath: string, secret: string): object {
   }
 }
 
-async function manifestOf(file: AgentProgram['file'], command: AgentProgram['command']) {
+async function manifestOf(
+  packages: string,
+  file: AgentProgram['file'],
+  command: AgentProgram['command'],
+) {
   const content = await readFile(new URL(`./agents/${file}`, import.meta.url), 'utf8')
   const language = file.endsWith('.py') ? 'python' : 'javascript'
   const manifest = aManifest(nameOf(file), {
