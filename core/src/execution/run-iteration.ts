@@ -101,29 +101,17 @@ async function bootNoted(
   const start = clock.monotonicMs()
   const sandbox = await runtime.boot(spec, signal).catch((error: unknown) => {
     if (!(error instanceof AegisError) || error.kind === 'unsupported') throw error
-    throw new AegisError(
-      'unavailable',
-      'boot_failed',
-      `The sandbox did not come up: ${error.message}`,
-      {
-        cause: error,
-      },
-    )
+    const message = `The sandbox did not come up: ${error.message}`
+    throw new AegisError('unavailable', 'boot_failed', message, { cause: error })
   })
   const bootMs = Math.round(clock.monotonicMs() - start)
   const { isolation } = runtime
+  const { id: sandboxId } = sandbox
   const at = clock.now()
-  await note({
-    type: 'execution.sandbox-booted',
-    iteration,
-    sandboxId: spec.id,
-    isolation,
-    bootMs,
-    at,
-  }).catch(async (error: unknown) => {
-    await sandbox[Symbol.asyncDispose]()
-    throw error
-  })
+  // Not awaited: the command starts meanwhile. Where the store fails, nothing may go on unrecorded.
+  note({ type: 'execution.sandbox-booted', iteration, sandboxId, isolation, bootMs, at }).catch(
+    () => end(sandbox),
+  )
   return sandbox
 }
 
@@ -136,9 +124,7 @@ async function runIn(
 ): Promise<IterationOutcome> {
   let cause: LimitCause | undefined
   // Ends the command too, so that whatever waits for it goes on.
-  const abandon = (): void => {
-    Promise.resolve(sandbox[Symbol.asyncDispose]()).catch(() => undefined)
-  }
+  const abandon = (): void => void end(sandbox)
   signal.addEventListener('abort', abandon, { once: true })
   try {
     signal.throwIfAborted()
@@ -167,6 +153,10 @@ async function runIn(
     }).catch(() => undefined)
   }
 }
+
+/** Ends a sandbox before its time; whoever waits for it then disposes it, and hears of a failure. */
+const end = (sandbox: Sandbox): Promise<void> =>
+  Promise.resolve(sandbox[Symbol.asyncDispose]()).catch(() => undefined)
 
 /** Gives the command its prompt and takes down all it says. */
 async function converse(
