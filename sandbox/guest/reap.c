@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +68,7 @@ static unsigned commands_alive(const struct guest *guest) {
 
 /* An init may kill all others in one stroke, which no fork escapes. Others kill their children. */
 void kill_everything(struct guest *guest) {
+  enum { GENERATIONS = 256 };
   if (guest->is_init) {
     kill(-1, SIGKILL);
     return;
@@ -74,7 +76,8 @@ void kill_everything(struct guest *guest) {
   for (int i = 0; i < CHANNELS_MAX; i++)
     if (guest->channels[i].kind == CHANNEL_EXEC && guest->channels[i].alive)
       kill_session(guest->channels[i].pid);
-  any_process(kill_if_child, getpid());
+  /* Whose parent dies becomes our child, so that each round reaches one generation further. */
+  for (int i = 0; i < GENERATIONS && any_process(kill_if_child, getpid()); i++) sched_yield();
 }
 
 static struct channel *leader(struct guest *guest, pid_t pid) {
