@@ -2,7 +2,8 @@
 // not. Prints its port.
 import { createServer } from 'node:http'
 
-const chunks = 2000
+// Many, so that throughput is measured and not the latency of a call once more.
+const chunks = 10_000
 const usage = { prompt_tokens: 5, completion_tokens: chunks, total_tokens: chunks + 5 }
 const delta = (choice) =>
   `data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', created: 1, model: 'm', ...choice })}\n\n`
