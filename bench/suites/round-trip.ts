@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type AgentManifest, defaultNodeConfig } from '@aegis/core'
 import { aManifest } from '@aegis/core/testing'
 import { openNode, readApiToken } from '@aegis/daemon'
 import { type ControlPlane, connectNode } from '@aegis/sdk'
-import { type Benchmark, type Figure, inTurn, ms } from '../measure.ts'
+import { type Benchmark, type Figure, inTurn, median, ms, timed } from '../measure.ts'
 
 const forever = new AbortController().signal
 
@@ -24,6 +25,28 @@ async function untilFirstOutput(plane: ControlPlane, agent: string): Promise<voi
   for await (const { event } of plane.executions.events(id, { follow: true }, forever)) {
     if (event.type === 'execution.console') break
   }
+}
+
+/**
+ * Moving a process into a cgroup, which every boot does once: milliseconds where the kernel waits
+ * for an RCU grace period, next to nothing where it was told to favour such moves (favordynmods).
+ */
+async function joinGroup(): Promise<number> {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+  const root = / (\/\S*cgroup\S*) \S+ .*- cgroup2? /.exec(mounts)?.[1]
+  const group = join(root ?? '/sys/fs/cgroup', `aegis-bench-${process.pid}`)
+  const times: number[] = []
+  for (let round = 0; round < 10; round++) {
+    const child = spawn('sleep', ['60'], { stdio: 'ignore' })
+    mkdirSync(group, { recursive: true })
+    // The kernel remembers a move for a moment, and the next one is then quick in any case.
+    await delay(100)
+    times.push(await timed(async () => writeFileSync(join(group, 'cgroup.procs'), `${child.pid}`)))
+    child.kill()
+    await once(child, 'exit')
+    rmdirSync(group)
+  }
+  return median(times)
 }
 
 /** From the start of bubblewrap to the first thing the command prints. */
@@ -74,6 +97,10 @@ export const benchmark: Benchmark = {
           met: ratio <= 1.5,
         })
         figures.push({ name: `${name}: raw bubblewrap`, value: ms(baselineMs) })
+      }
+      const joining = await joinGroup().catch(() => undefined)
+      if (joining !== undefined) {
+        figures.push({ name: 'kernel: one process joins a cgroup', value: ms(joining) })
       }
       return figures
     } finally {
