@@ -212,7 +212,7 @@ void exec_status_ready(struct guest *guest, struct channel *channel) {
   if (n == sizeof status) {
     channel->failed_step = step_names[status.step];
     channel->failed_error = status.error;
-  } else if (!channel->close_received) {
+  } else if (!channel->close_sent && !channel->close_received) {
     output_frame(&guest->output, FRAME_STARTED, 0, channel->id, NULL, 0);
   }
 }

@@ -202,6 +202,17 @@ describe.skipIf(!(await canBoot()))('a command in a sandbox', () => {
     )
   })
 
+  it('is refused, and only that, when the sandbox may start no more processes', async () => {
+    await using full = await bootGuest({}, ['/usr/bin/prlimit', '--nproc=1'], 'nobody')
+    const command = { argv: ['true'], env, cwd: '/' } as const
+    for (let turn = 0; turn < 3; turn++)
+      await expect(full.session.exec(command, never)).rejects.toMatchObject({
+        kind: 'exhausted',
+        code: 'exec.resources',
+      })
+    expect((await full.session.stats(never)).pids).toBe(1)
+  })
+
   it('leaves the guest answering while it floods it with zombies', async () => {
     const process = await start('while :; do (true &) ; done')
     for (let i = 0; i < 5; i++) expect((await guest.session.stats(never)).pids).toBeGreaterThan(1)
