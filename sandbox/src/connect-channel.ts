@@ -54,6 +54,7 @@ export class ConnectChannel extends Duplex implements Channel {
   }
 
   override _read(): void {
+    if (this.destroyed) return
     for (let chunk = this.#incoming.take(); chunk; chunk = this.#incoming.take())
       if (!this.push(chunk)) return
     if (this.#incoming.ended) this.push(null)

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
 import type { ByteStream, SandboxProcess } from '@aegis/core'
 import { describe, expect, it } from 'vitest'
 import { connectGuest } from './connect-guest.ts'
@@ -206,6 +207,23 @@ describe('the session', () => {
     guest.send(FrameType.close, guestChannel + 1)
     await once(second, 'close')
     expect((await guest.next(FrameType.close)).payload.toString()).toBe('')
+    await stillWorks(guest, session)
+  })
+
+  it('closes a connection without an error when it is destroyed while its reader waits', async () => {
+    const streams: ByteStream[] = []
+    const { guest, session } = await connectFakeGuest({
+      onConnect: (_t, stream) => void streams.push(stream),
+    })
+    guest.send(FrameType.connect, guestChannel, agentApi)
+    await expect.poll(() => streams.length).toBe(1)
+    const stream = streams[0] as unknown as Duplex
+    const closed = once(stream, 'close')
+    stream.resume()
+    await new Promise(setImmediate)
+    stream.destroy()
+    await closed
+    expect(stream.errored).toBeNull()
     await stillWorks(guest, session)
   })
 
