@@ -40,13 +40,16 @@ export function startBox(plan: BoxPlan): Box {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   })
-  const wire = child.stdio[3]
-  if (!(wire instanceof Duplex) || child.stderr === null) throw spawnFailed(new Error('no pipes'))
+  // Heard before anything is thrown: an 'error' that nobody hears ends the daemon.
+  const exited = exitOf(child)
+  // Out of file descriptors, Node gives no pipes at all.
+  const wire = child.stdio?.[3]
+  if (!(wire instanceof Duplex) || child.stderr === null) throw noDescriptors()
   // Whoever reads the wire hears of its end; an error before that is told by `exited`.
   wire.on('error', () => {})
   return {
     wire,
-    exited: exitOf(child),
+    exited,
     complaint: keepStart(child.stderr),
     kill: () => void child.kill('SIGKILL'),
   }
@@ -120,7 +123,9 @@ function keepStart(stream: Readable): Promise<string> {
   })
 }
 
-const spawnFailed = (cause: unknown): AegisError =>
-  new AegisError('unavailable', 'sandbox.spawn', 'The sandbox launcher could not be started', {
-    cause,
-  })
+const noDescriptors = (): AegisError =>
+  new AegisError(
+    'unavailable',
+    'sandbox.spawn',
+    'The sandbox launcher could not be started: the daemon has no file descriptors left. Run fewer sandboxes at once, or raise its limit (ulimit -n)',
+  )
