@@ -62,7 +62,7 @@ static unsigned channel_slot(unsigned index) { return SLOT_CHANNELS + CHANNEL_SL
 static int prepare(void) {
   bool has_room = output_has_room(&guest.output, 0);
   bool may_accept = relay_may_accept(&guest);
-  int timeout_ms = guest.more_to_reap && has_room ? 0 : -1;
+  int timeout_ms = (guest.more_to_reap || guest.wire_has_more) && has_room ? 0 : -1;
   if (!pace_allows(&guest.accepting) && timeout_ms < 0) timeout_ms = 1;
   want(SLOT_WIRE_IN, guest.wire_in, guest.wire_has_more ? 0 : POLLIN);
   want(SLOT_WIRE_OUT, guest.output.fd, guest.output.start < guest.output.end ? POLLOUT : 0);

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { locateGuest } from './locate-guest.ts'
 import { bootGuest, canBoot, env, never, spawnGuest } from './testing/boot-guest.ts'
 import { encodeHeader, FrameType } from './wire/frame.ts'
@@ -133,6 +134,43 @@ describe.skipIf(!(await canBoot()))('a guest', () => {
     const [code] = await exited
     expect(code).toBe(70)
     expect(await complaint).toMatch(/^aegis-guest: [a-zA-Z ]+\n$/)
+  })
+
+  it('goes on with what it was sent once a host that read nothing reads again', async () => {
+    const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    // Over TCP, whose buffers take all that a guest holds back in one write.
+    const wire = connect((server.address() as AddressInfo).port, '127.0.0.1').pause()
+    const [guestEnd] = (await once(server, 'connection')) as [Socket]
+    const child = spawn(await locateGuest({ buildDirectory }), ['--wire', '3'], {
+      stdio: ['ignore', 'ignore', 'inherit', guestEnd],
+    })
+    const exited = once(child, 'exit')
+    guestEnd.destroy()
+    const ping = control(FrameType.ping, Buffer.alloc(8))
+    const pings = 1_000_000
+    wire.write(configure)
+    wire.write(Buffer.alloc(pings * ping.length, ping))
+
+    const cpuTime = () => readFile(`/proc/${child.pid}/schedstat`, 'latin1')
+    let seen = ''
+    const isStuck = async () => {
+      const before = seen
+      seen = await cpuTime()
+      return before === seen
+    }
+    await expect.poll(isStuck, { interval: 100, timeout: 10_000 }).toBe(true)
+
+    const answered = 16 + 10 + pings * ping.length
+    let bytes = 0
+    wire.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+    })
+    wire.resume()
+    await expect.poll(() => bytes, { timeout: 4_000 }).toBe(answered)
+    wire.destroy()
+    await exited
   })
 
   it('also works when it is not the init of a namespace, and takes its commands with it', async () => {
