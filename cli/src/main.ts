@@ -13,7 +13,7 @@ export async function main(options: {
   /** The file that started this process, so that `daemon start` can start it again. */
   readonly entryPath: string
 }): Promise<never> {
-  leaveQuietlyWhenNobodyReads()
+  leaveWhenNothingCanBeWritten()
   const exitCode = await runCommandLine(process.argv.slice(2), options)
   await flushed(process.stdout)
   await flushed(process.stderr)
@@ -109,12 +109,15 @@ function stackOf(error: unknown): unknown {
   return error instanceof Error ? error.stack : error
 }
 
-/** `aegis task list | head` ends the pipe early, and that is fine. */
-function leaveQuietlyWhenNobodyReads(): void {
+/** `aegis task list | head` ends the pipe early, and that is fine; a full disk is not. */
+function leaveWhenNothingCanBeWritten(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(exitCodes.success)
-      throw error
+      if (stream === process.stdout) {
+        process.stderr.write(`error: the output cannot be written: ${error.message}\n`)
+      }
+      process.exit(exitCodes.general)
     })
   }
 }

@@ -6,6 +6,15 @@ const schema = z.strictObject({
   url: z.url(),
   version: z.string(),
   startedAt: z.iso.datetime(),
+  /** Of a daemon that serves over TLS. */
+  tls: z
+    .strictObject({
+      /** What it shows to its clients, as PEM. */
+      certificate: z.string(),
+      /** Where it asks its clients for a certificate too: the key that belongs to this one. */
+      keyPath: z.string().optional(),
+    })
+    .optional(),
 })
 
 /** What a serving daemon says of itself in AEGIS_HOME. */

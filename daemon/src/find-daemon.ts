@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { daemonFetch } from './daemon-fetch.ts'
 import { readDaemonRecord } from './daemon-record.ts'
 import { homeAt } from './home.ts'
 
@@ -9,6 +10,8 @@ export type DaemonState =
       readonly pid: number
       readonly url: string
       readonly uptimeSeconds: number
+      /** Reaches it, also over TLS with a certificate that nobody else knows. */
+      readonly fetch: typeof fetch
     }
   /** Its process lives but does not answer. */
   | { readonly state: 'unhealthy'; readonly pid: number; readonly url: string }
@@ -24,12 +27,13 @@ export async function findDaemon(directory: string): Promise<DaemonState> {
   if (record === undefined || !(await isDaemonProcess(record.pid))) return { state: 'stopped' }
   const { pid, url } = record
   try {
-    const response = await fetch(new URL('/health', url), {
+    const fetchFrom = await daemonFetch(record)
+    const response = await fetchFrom(new URL('/health', url), {
       signal: AbortSignal.timeout(healthTimeoutMs),
     })
     if (!response.ok) return { state: 'unhealthy', pid, url }
     const health = healthSchema.parse(await response.json())
-    return { state: 'running', pid, url, uptimeSeconds: health.uptime_seconds }
+    return { state: 'running', pid, url, uptimeSeconds: health.uptime_seconds, fetch: fetchFrom }
   } catch {
     return { state: 'unhealthy', pid, url }
   }

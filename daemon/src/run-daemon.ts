@@ -1,7 +1,8 @@
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { flushCompileCache } from 'node:module'
 import type { NodeConfig } from '@aegis/core'
-import { removeDaemonRecord, writeDaemonRecord } from './daemon-record.ts'
+import { type DaemonRecord, removeDaemonRecord, writeDaemonRecord } from './daemon-record.ts'
 import { homeAt } from './home.ts'
 import { openNode } from './open-node.ts'
 import { version } from './version.ts'
@@ -27,7 +28,8 @@ export async function runDaemon(options: RunDaemonOptions): Promise<void> {
   const { url, logger, scriptedModel } = node
   if (url === undefined) throw new Error('A daemon that does not serve')
   const startedAt = new Date().toISOString()
-  await writeDaemonRecord(daemonRecord, { pid: process.pid, url, version, startedAt })
+  const tls = await tlsRecordOf(config)
+  await writeDaemonRecord(daemonRecord, { pid: process.pid, url, version, startedAt, ...tls })
   logger.info({ url, version, pid: process.pid }, 'daemon ready')
   if (scriptedModel) {
     logger.warn({}, 'no llm provider is configured: the offline scripted provider answers')
@@ -37,6 +39,14 @@ export async function runDaemon(options: RunDaemonOptions): Promise<void> {
   const name = await stop
   logger.info({ signal: name }, 'daemon stops')
   await removeDaemonRecord(daemonRecord, process.pid)
+}
+
+/** What the commands of this home need to reach it over TLS. */
+async function tlsRecordOf({ spec }: NodeConfig): Promise<Pick<DaemonRecord, 'tls'>> {
+  const { tls } = spec.network
+  if (tls === undefined) return {}
+  const certificate = await readFile(tls.cert_path, 'utf8')
+  return { tls: { certificate, ...(tls.ca_path !== undefined && { keyPath: tls.key_path }) } }
 }
 
 /** The first signal to stop. After it none is caught any more, so that the second one ends the process. */

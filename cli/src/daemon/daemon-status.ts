@@ -1,6 +1,7 @@
 import type { NodeStatus } from '@aegis/core'
 import { findDaemon } from '@aegis/daemon'
 import { nodeStatusToWire } from '@aegis/http-contract'
+import { connectDaemon } from '../node/connect.ts'
 import { scriptedModelNotice } from '../node/note-scripted-model.ts'
 import type { CommandHandler } from '../program/command-context.ts'
 import { exitCodes } from '../program/exit-code.ts'
@@ -13,7 +14,7 @@ export const daemonStatus: CommandHandler<object> = async (context) => {
   const { home } = settings
   const found = await findDaemon(home)
   if (found.state === 'running') {
-    await using connection = await context.connect()
+    await using connection = await connectDaemon(found, home)
     const status = await connection.controlPlane.node.status()
     if (terminal.json) {
       terminal.document({ state: 'running', url: found.url, home, ...nodeStatusToWire(status) })

@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AegisError } from '@aegis/core'
 import { type DaemonState, discoverConfig, findDaemon, prepareHome, runDaemon } from '@aegis/daemon'
+import { connectDaemon } from '../node/connect.ts'
 import { noteScriptedModel } from '../node/note-scripted-model.ts'
 import type { CommandContext, CommandHandler } from '../program/command-context.ts'
 import { type ExitCode, exitCodes } from '../program/exit-code.ts'
@@ -42,7 +43,8 @@ export const startDaemon: CommandHandler<{ readonly foreground?: boolean }> = as
   }
   const started = await startInBackground(context, source)
   const exitCode = report(context, started, 'started')
-  await using connection = await context.connect()
+  // That one and no other: with --port 0 its port is known only now.
+  await using connection = await connectDaemon(started, settings.home)
   await noteScriptedModel(context, connection)
   return exitCode
 }

@@ -26,15 +26,19 @@ export interface ConnectOptions {
  */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const { home, isTargetExplicit, host, port } = options.settings
+  const daemon = await findDaemon(home)
   if (isTargetExplicit) {
     const url = `http://${bracketed(host ?? '127.0.0.1')}:${port ?? 8000}`
+    // The daemon of this home is known better: it may serve over TLS.
+    if (daemon.state === 'running' && isSameTarget(daemon.url, url)) {
+      return connectDaemon(daemon, home)
+    }
     await checkReachable(url)
-    return connectDaemon(url, home)
+    return connectDaemon({ url, fetch }, home)
   }
-  const daemon = await findDaemon(home)
   switch (daemon.state) {
     case 'running':
-      return connectDaemon(daemon.url, home)
+      return connectDaemon(daemon, home)
     case 'unhealthy':
       throw new AegisError(
         'unavailable',
@@ -47,9 +51,13 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   }
 }
 
-async function connectDaemon(url: string, home: string): Promise<Connection> {
+/** Connects to a daemon that was found. @throws AegisError where its token cannot be read */
+export async function connectDaemon(
+  { url, fetch }: { readonly url: string; readonly fetch: typeof globalThis.fetch },
+  home: string,
+): Promise<Connection> {
   const token = await readApiToken(homeAt(home).token)
-  const controlPlane = connectNode({ url, token })
+  const controlPlane = connectNode({ url, token, fetch })
   return { controlPlane, mode: 'daemon', [Symbol.asyncDispose]: async () => {} }
 }
 
@@ -82,6 +90,17 @@ async function checkReachable(url: string): Promise<void> {
     })
   }
 }
+
+/** Whether two addresses, whatever their protocol, name one port of this machine or of another. */
+function isSameTarget(daemonUrl: string, asked: string): boolean {
+  const [ours, theirs] = [new URL(daemonUrl), new URL(asked)]
+  const names = [ours, theirs].map(({ hostname }) =>
+    hostname === 'localhost' || hostname === '0.0.0.0' ? '127.0.0.1' : hostname,
+  )
+  return portOf(ours) === portOf(theirs) && names[0] === names[1]
+}
+
+const portOf = ({ port, protocol }: URL): string => port || (protocol === 'https:' ? '443' : '80')
 
 /** An IPv6 address as it stands in a URL. */
 const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host)
