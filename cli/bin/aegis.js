@@ -35,12 +35,18 @@ async function start() {
 async function enableCompileCache() {
   const { homedir } = await import('node:os')
   const home = process.env.AEGIS_HOME || `${homedir()}/.aegis`
-  const found = statSync(home, { throwIfNoEntry: false })
-  const ours =
-    found?.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o022) === 0
-  if (!ours) return
+  if (!isOurs(home)) return
   const { enableCompileCache } = await import('node:module')
   enableCompileCache(`${home}/cache/compile`)
+}
+
+function isOurs(home) {
+  try {
+    const found = statSync(home)
+    return found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o022) === 0
+  } catch {
+    return false // Whether it can be used at all is for the command to say.
+  }
 }
 
 async function startWithNewerNode() {

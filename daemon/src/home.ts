@@ -1,6 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { AegisError } from '@aegis/core'
 
 /** Where a node keeps its state, and what lies where in it. */
 export interface Home {
@@ -35,10 +36,23 @@ export function homeAt(directory: string): Home {
   }
 }
 
-/** Makes the directories, closed to all but their owner. */
+/**
+ * Makes the directories, closed to all but their owner.
+ * @throws AegisError `invalid` / `home.unusable` they cannot be made, or belong to somebody else
+ */
 export async function prepareHome(directory: string): Promise<Home> {
   const home = homeAt(directory)
-  await mkdir(home.logs, { recursive: true, mode: 0o700 })
-  await chmod(directory, 0o700)
-  return home
+  try {
+    await mkdir(home.logs, { recursive: true, mode: 0o700 })
+    await chmod(directory, 0o700)
+    return home
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new AegisError(
+      'invalid',
+      'home.unusable',
+      `AEGIS_HOME cannot be ${directory}: ${reason}. Name a folder of your own with --home or AEGIS_HOME.`,
+      { cause },
+    )
+  }
 }
