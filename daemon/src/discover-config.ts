@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { AegisError, defaultNodeConfig, type NodeConfig, parseNodeConfig } from '@aegis/core'
 import { homeAt } from './home.ts'
 
@@ -32,8 +32,10 @@ export async function discoverConfig(options: Options): Promise<DiscoveredConfig
   const searched = named ? [resolve(cwd, named)] : wellKnownPlaces(cwd, home)
   for (const path of searched) {
     const text = await readIfPresent(path)
-    if (text !== undefined)
-      return { config: parseNodeConfig(text, { file: path }), source: path, searched }
+    if (text !== undefined) {
+      const config = withAbsolutePaths(parseNodeConfig(text, { file: path }), dirname(path))
+      return { config, source: path, searched }
+    }
   }
   if (named) {
     throw new AegisError(
@@ -44,6 +46,45 @@ export async function discoverConfig(options: Options): Promise<DiscoveredConfig
   }
   const config = defaultNodeConfig({ hostName: hostname(), nodeId: await nodeIdOf(home) })
   return { config, source: 'built-in', searched }
+}
+
+/**
+ * The files that a config names lie relative to it: a daemon in the background has another working
+ * directory than the command that started it.
+ */
+function withAbsolutePaths(config: NodeConfig, folder: string): NodeConfig {
+  const { llm_providers: providers, runtime, network, observability } = config.spec
+  const { bootstrap_script: script } = runtime
+  const { tls } = network
+  const { file, ...logging } = observability.logging
+  return {
+    ...config,
+    spec: {
+      ...config.spec,
+      llm_providers: providers.map((provider) => ({
+        ...provider,
+        ...(provider.rules !== undefined && { rules: resolve(folder, provider.rules) }),
+      })),
+      runtime: {
+        ...runtime,
+        ...(script !== undefined && { bootstrap_script: resolve(folder, script) }),
+      },
+      network: {
+        ...network,
+        ...(tls !== undefined && {
+          tls: {
+            cert_path: resolve(folder, tls.cert_path),
+            key_path: resolve(folder, tls.key_path),
+            ...(tls.ca_path !== undefined && { ca_path: resolve(folder, tls.ca_path) }),
+          },
+        }),
+      },
+      observability: {
+        ...observability,
+        logging: { ...logging, ...(file !== undefined && { file: resolve(folder, file) }) },
+      },
+    },
+  }
 }
 
 const wellKnownPlaces = (cwd: string, home: string): readonly string[] => [
