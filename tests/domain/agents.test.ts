@@ -80,6 +80,17 @@ describe('an agent that is removed', () => {
   })
 })
 
+describe('a removed agent with a long queue', () => {
+  it('leaves nothing waiting, however long it was', async () => {
+    const { plane, node } = await openScene({ runs: 'own' })
+    await node.stop()
+    await plane.agents.deploy(aManifest('echo'))
+    for (let n = 0; n < 1001; n += 1) await plane.executions.execute('echo', n)
+    await plane.agents.remove('echo')
+    expect((await plane.node.status()).executions).toMatchObject({ queued: 0, cancelled: 1001 })
+  })
+})
+
 describe('executing', () => {
   it('refuses an agent that is larger than the node', async () => {
     const { plane } = await openScene({ cpuMillicores: 100 })

@@ -28,6 +28,9 @@ interface Deps extends RunnableDeps {
 /** Executions whose events `agent logs` shows. */
 const shownExecutions = 100
 
+/** Executions of a removed agent that are cancelled side by side; more follow after them. */
+const cancelledAtOnce = 1000
+
 /** The use cases of agents. */
 export function makeAgentControl(deps: Deps): AgentControl {
   const { events, agents, executions, clock, ids } = deps
@@ -57,8 +60,11 @@ export function makeAgentControl(deps: Deps): AgentControl {
       const { id } = await findAgent(agents, ref)
       await decideAgent(events, id, { type: 'remove', at: clock.now() })
       for (const status of ['queued', 'pending', 'running'] as const) {
-        const open = await executions.list({ agentId: id, status, limit: 1000 })
-        await Promise.all(open.map((one) => deps.cancel(one.id, 'The agent was removed.')))
+        let open: readonly ExecutionSummary[]
+        do {
+          open = await executions.list({ agentId: id, status, limit: cancelledAtOnce })
+          await Promise.all(open.map((one) => deps.cancel(one.id, 'The agent was removed.')))
+        } while (open.length === cancelledAtOnce)
       }
     },
 
