@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -110,14 +111,25 @@ static void refuse_namespaces_in_clone(struct filter *filter) {
   verdict(filter, not_there);
 }
 
-/* Netlink only for routes and addresses, which getaddrinfo and getifaddrs ask for. */
+/*
+ * Netlink only for routes and addresses, which getaddrinfo and getifaddrs ask for. Of the Internet
+ * only TCP and UDP: for another protocol the kernel would even load its module.
+ */
 static void restrict_socket_families(struct filter *filter) {
-  only_for(filter, __NR_socket, 9);
+  enum { TYPE_MASK = 0xf }; /* Beside it are SOCK_CLOEXEC and SOCK_NONBLOCK. */
+  only_for(filter, __NR_socket, 16);
   load_argument(filter, 0);
-  skip_if_equal(filter, AF_UNIX, 6);
-  skip_if_equal(filter, AF_INET, 5);
-  skip_if_equal(filter, AF_INET6, 4);
-  emit(filter, BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 0, 2);
+  skip_if_equal(filter, AF_UNIX, 13);
+  skip_if_equal(filter, AF_NETLINK, 9);
+  skip_if_equal(filter, AF_INET, 1);
+  emit(filter, BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 9);
+  load_argument(filter, 1);
+  emit(filter, BPF_ALU | BPF_AND | BPF_K, TYPE_MASK, 0, 0);
+  skip_if_equal(filter, SOCK_STREAM, 1);
+  emit(filter, BPF_JMP | BPF_JEQ | BPF_K, SOCK_DGRAM, 0, 5);
+  load_argument(filter, 2);
+  skip_if_equal(filter, IPPROTO_TCP, 4);
+  skip_if_equal(filter, IPPROTO_UDP, 3);
   load_argument(filter, 2);
   skip_if_equal(filter, 0, 1);
   verdict(filter, not_permitted);

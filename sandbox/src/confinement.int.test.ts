@@ -12,6 +12,7 @@ const refused = [
   ...['userfaultfd', 'io_uring', 'perf', 'open_by_handle', 'reboot', 'settimeofday'],
   ...['sethostname', 'syslog', 'personality', 'socket_vsock', 'socket_packet', 'socket_alg'],
   ...['socket_bluetooth', 'socket_raw', 'socket_audit', 'tiocsti', 'tiocsti_high_bits'],
+  ...['socket_mptcp', 'socket_sctp', 'socket_udplite', 'socket_xfrm'],
   ...['prlimit_guest', 'regain_bounding', 'chmod_setuid', 'fchmod_setgid', 'fchmodat_setuid'],
   ...['create_setuid', 'mknod_setuid'],
 ]
@@ -19,6 +20,7 @@ const hidden = ['open_guest_memory', 'open_guest_environ', 'list_guest_descripto
 const hiddenMore = ['open_guest_wire', 'open_guest_score']
 const allowed = [
   ...['personality_query', 'socket_route', 'socket_tcp', 'socket_unix', 'socketpair'],
+  ...['socket_tcp6', 'socket_udp', 'socket_udp6'],
   ...['prlimit_own', 'core_limit', 'alive', 'create_plain', 'chmod_plain', 'open_mode_ignored'],
 ]
 

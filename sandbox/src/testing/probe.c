@@ -69,9 +69,16 @@ int main(void) {
   say("socket_alg", socket(AF_ALG, SOCK_SEQPACKET, 0));
   say("socket_bluetooth", socket(AF_BLUETOOTH, SOCK_RAW, 0));
   say("socket_raw", socket(AF_INET, SOCK_RAW, 1));
+  say("socket_mptcp", socket(AF_INET, SOCK_STREAM, 262));
+  say("socket_sctp", socket(AF_INET6, SOCK_SEQPACKET, 0));
+  say("socket_udplite", socket(AF_INET6, SOCK_DGRAM, 136));
+  say("socket_xfrm", socket(AF_NETLINK, SOCK_RAW, NETLINK_XFRM));
   say("socket_audit", socket(AF_NETLINK, SOCK_RAW, NETLINK_AUDIT));
   say("socket_route", socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE));
   say("socket_tcp", socket(AF_INET, SOCK_STREAM, 0));
+  say("socket_tcp6", socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 6));
+  say("socket_udp", socket(AF_INET, SOCK_DGRAM, 0));
+  say("socket_udp6", socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 17));
   say("socket_unix", socket(AF_UNIX, SOCK_STREAM, 0));
   say("socketpair", socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
   say("tiocsti", ioctl(0, TIOCSTI, "x"));
