@@ -50,7 +50,11 @@ export async function findInterpreters(options: InterpretersOptions): Promise<In
           return [node]
         case 'python':
           if (pythonPath === undefined) throw noPython()
-          python ??= inspectPython(pythonPath)
+          python ??= inspectPython(pythonPath).catch((error) => {
+            // Asked again next time: it may only have been too slow once.
+            python = undefined
+            throw error
+          })
           return [await python]
       }
     },
