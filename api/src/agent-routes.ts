@@ -150,11 +150,11 @@ export const agentRoutes: FastifyPluginAsyncZod<Deps> = async (app, { controlPla
     async ({ params, query, headers }, reply) => {
       await agents.find(params.ref) // So that an absent agent is a 404 and not a stream.
       const last = headers['last-event-id']
-      const shown = await executions.list({ agentRef: params.ref, limit: 1_000 })
-      const canResume = shown.some(({ id }) => id === last?.execution)
+      const known = await executions.list({ agentRef: params.ref, limit: 1_000 })
+      const ids = known.map(({ id }) => id)
       return streams.send(reply, (signal) => {
         const events = agents.events(params.ref, query, signal)
-        return outgoing(last !== undefined && canResume ? behind(events, last) : events)
+        return outgoing(last === undefined ? events : behind(events, last, ids))
       })
     },
   )
@@ -171,12 +171,21 @@ interface Position {
   readonly version: number
 }
 
-/** What comes behind a position: executions are shown one after the other, so all before is known. */
-async function* behind(events: AsyncIterable<AgentExecutionEvent>, last: Position) {
-  let isReached = false
+/**
+ * What comes behind a position. Executions are shown one after the other in the order of their
+ * queueing, so that the reader has seen all older ones; the one at the position itself may be too
+ * old to be shown again.
+ */
+async function* behind(
+  events: AsyncIterable<AgentExecutionEvent>,
+  last: Position,
+  newestFirst: readonly string[],
+) {
+  const at = newestFirst.indexOf(last.execution)
+  const seen = new Set(at < 0 ? [] : newestFirst.slice(at + 1))
   for await (const one of events) {
-    if (isReached && (one.executionId !== last.execution || one.version > last.version)) yield one
-    if (one.executionId === last.execution) isReached = true
+    if (seen.has(one.executionId)) continue
+    if (one.executionId !== last.execution || one.version > last.version) yield one
   }
 }
 

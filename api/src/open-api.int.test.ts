@@ -1,7 +1,13 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { openMemoryNode, serveHttp, silent } from '@aegis/tests/contract/control-plane-host.ts'
+import { aManifest } from '@aegis/core/testing'
+import {
+  openMemoryNode,
+  serveHttp,
+  silent,
+  testToken,
+} from '@aegis/tests/contract/control-plane-host.ts'
 import { describe, expect, it } from 'vitest'
 import { limits } from './limits.ts'
 import { openApi } from './open-api.ts'
@@ -69,6 +75,19 @@ describe('the API on its port', () => {
     await served.plane.agents.list() // Leaves a connection open.
     await served[Symbol.asyncDispose]()
     await expect(served.plane.agents.list()).rejects.toMatchObject({ code: 'node.unreachable' })
+  })
+
+  it('goes on with the events of an agent behind an execution that is too old to be shown', async () => {
+    const { plane } = await openMemoryNode({ start: false })
+    await using served = await serveHttp(plane)
+    await plane.agents.deploy(aManifest('echo'))
+    const ids: string[] = []
+    for (let n = 0; n < 102; n += 1) ids.push(await plane.executions.execute('echo', n))
+    const answer = await fetch(`${served.api.url}/api/agents/echo/events`, {
+      headers: { authorization: `Bearer ${testToken.reveal()}`, 'last-event-id': `${ids[0]}:1` },
+    })
+    const shown = [...(await answer.text()).matchAll(/^id: ?([^:]+):1$/gm)].map(([, id]) => id)
+    expect(shown).toEqual(ids.slice(2))
   })
 
   it('does not wait for connections on which nobody asked anything', async () => {
