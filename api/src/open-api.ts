@@ -36,6 +36,8 @@ export interface ApiOptions {
   readonly allowedHosts?: readonly string[]
   /** Of AEGIS, for the OpenAPI document. */
   readonly version: string
+  /** Whether `/metrics` is served. Default: yes. */
+  readonly servesMetrics?: boolean
   /** What else `/metrics` shows. */
   readonly metrics?: readonly MetricsSource[]
   readonly logger: Logger
@@ -143,9 +145,11 @@ export async function buildApp(
   await app.register(healthRoutes, { ready: options.ready })
   await app.register(controlRoutes, { prefix: '/api', deps })
   await app.register(controlRoutes, { prefix: '/v1', deps, isHidden: true })
-  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
-    reply.type(metrics.contentType).send(await metrics.text()),
-  )
+  if (options.servesMetrics !== false) {
+    app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+      reply.type(metrics.contentType).send(await metrics.text()),
+    )
+  }
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   await app.ready()
   return app

@@ -119,6 +119,13 @@ describe('the routes', () => {
     expect((await get(starting, '/health/ready')).statusCode).toBe(503)
   })
 
+  it('leave metrics out where the node does not serve them', async () => {
+    await using node = await openMemoryNode({ start: false })
+    await using scene = await openTestApp(node.plane, { servesMetrics: false })
+    const answer = await scene.app.inject({ url: '/metrics', headers: authorized })
+    expect(answer.statusCode).toBe(404)
+  })
+
   it('show metrics in the text format of Prometheus, those of other parts included', async () => {
     await using scene = await openScene()
     await scene.app.inject({ url: '/api/agents', headers: authorized })

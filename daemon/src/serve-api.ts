@@ -34,6 +34,7 @@ export async function serveApi(options: ServeOptions): Promise<Api> {
       }),
     },
     version,
+    servesMetrics: config.spec.observability.metrics.enabled,
     logger,
     ready,
   })

@@ -14,7 +14,12 @@ export interface TestApp extends AsyncDisposable {
 /** The API without a port, to inject requests into. */
 export async function openTestApp(
   controlPlane: ControlPlane,
-  { isReady = true, bindAddress = '127.0.0.1', allowedHosts = ['aegis.example'] } = {},
+  {
+    isReady = true,
+    bindAddress = '127.0.0.1',
+    allowedHosts = ['aegis.example'],
+    servesMetrics = true,
+  } = {},
 ): Promise<TestApp> {
   const bugs: object[] = []
   const logger: Logger = {
@@ -31,6 +36,7 @@ export async function openTestApp(
       network: { bindAddress, port: 0 },
       allowedHosts,
       version: '1.2.3',
+      servesMetrics,
       metrics: [{ metrics: async () => '# HELP other_total Of another part\nother_total 1\n' }],
       logger,
       ready: () => isReady,

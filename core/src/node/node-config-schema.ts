@@ -38,12 +38,12 @@ export const nodeSchema = knownKeys({
 export const runtimeConfigSchema = knownKeys({
   bootstrap_script: line()
     .optional()
-    .describe('A Python script in place of the one that comes with AEGIS'),
+    .describe('A Python script in place of the one that comes with AEGIS; relative to this file'),
   default_isolation: z
     .enum(isolations)
     .default('inherit')
     .describe('For manifests that say `inherit`; `inherit` here: the first that this host can do'),
-  docker_socket_path: line().optional().describe('Absent: where Docker has it'),
+  docker_socket_path: line().optional().describe('Kept, not used yet'),
   enable_disk_quotas: z.boolean().default(true).describe('Kept for habit: disk is always limited'),
   docker_network_mode: line().optional().describe('Kept for habit: no sandbox has a network'),
   orchestrator_url: line()
@@ -107,9 +107,13 @@ export const networkConfigSchema = knownKeys({
   orchestrator_endpoint: line().optional().describe('Kept, not used yet'),
   heartbeat_interval_seconds: wholeNumber(1, 86_400).default(30).describe('Kept, not used yet'),
   tls: knownKeys({
-    cert_path: line().describe('PEM file'),
+    cert_path: line().describe('PEM file, relative to this one; may be self-signed'),
     key_path: line().describe('PEM file'),
-    ca_path: line().optional().describe('PEM file'),
+    ca_path: line()
+      .optional()
+      .describe(
+        'PEM file; then each client needs a certificate it signed. `aegis` shows that of the node',
+      ),
   })
     .optional()
     .describe('Serve the API over TLS'),
@@ -122,16 +126,18 @@ export const observabilitySchema = knownKeys({
       .default('info')
       .describe('`--log-level`, `AEGIS_LOG_LEVEL` and `RUST_LOG` go before'),
     format: z.enum(['json', 'text']).default('json').describe('Of a line'),
-    file: line().optional().describe('Absent: the standard error of the daemon'),
+    file: line()
+      .optional()
+      .describe('Relative to this file. Absent: the standard error of the daemon'),
   }).prefault({}),
   metrics: knownKeys({
-    enabled: z.boolean().default(true).describe('Serve them on the port of the API'),
-    port: port().default(9090).describe('Kept for habit'),
+    enabled: z.boolean().default(true).describe('Serve them: GET /metrics on the port of the API'),
+    port: port().default(9090).describe('Kept for habit: it is the port of the API'),
     path: z
       .string()
       .regex(/^\/\S{0,200}$/, 'Begin it with /.')
       .default('/metrics')
-      .describe('Kept for habit'),
+      .describe('Kept for habit: it is always /metrics'),
   }).prefault({}),
   tracing: knownKeys({
     enabled: z.boolean().default(false).describe('Kept, not used yet'),
