@@ -1,7 +1,8 @@
-import { chmod, mkdir } from 'node:fs/promises'
+import { chmod } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { AegisError } from '@aegis/core'
+import { makeDirectories } from './make-directories.ts'
 
 /** Where a node keeps its state, and what lies where in it. */
 export interface Home {
@@ -43,7 +44,7 @@ export function homeAt(directory: string): Home {
 export async function prepareHome(directory: string): Promise<Home> {
   const home = homeAt(directory)
   try {
-    await mkdir(home.logs, { recursive: true, mode: 0o700 })
+    makeDirectories(home.logs)
     await chmod(directory, 0o700)
     return home
   } catch (cause) {

@@ -1,6 +1,8 @@
+import { dirname } from 'node:path'
 import { AegisError, type Logger } from '@aegis/core'
 import { destination, pino } from 'pino'
 import { type LogLevelOptions, logLevelOf } from './log-level.ts'
+import { makeDirectories } from './make-directories.ts'
 import { textLines } from './text-lines.ts'
 
 /**
@@ -19,7 +21,8 @@ export function openLogger(options: LogLevelOptions): Logger {
 
 function logFile(path: string): ReturnType<typeof destination> {
   try {
-    return destination({ dest: path, sync: true, mkdir: true })
+    makeDirectories(dirname(path))
+    return destination({ dest: path, sync: true })
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new AegisError(

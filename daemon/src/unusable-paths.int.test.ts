@@ -15,6 +15,10 @@ it('names a home that cannot be made, and how to choose another', async () => {
   })
 })
 
+it('ends where a file system refuses all new folders', async () => {
+  await expect(prepareHome('/proc/nope')).rejects.toMatchObject({ code: 'home.unusable' })
+})
+
 it('names a log file that cannot be written, and the key that names it', async () => {
   await using file = await openFile()
   const standard = defaultNodeConfig({ hostName: 'one', nodeId: 'one' })
