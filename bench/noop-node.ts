@@ -84,14 +84,25 @@ const noopProcess = (): SandboxProcess => ({
   exit: Promise.resolve({ code: 0, signal: undefined, usage: noUsage, cause: undefined }),
 })
 
+const noStats = {
+  cpuMs: 0,
+  memoryBytes: 0,
+  memoryPeakBytes: 0,
+  pids: 0,
+  ioReadBytes: 0,
+  ioWriteBytes: 0,
+}
+
 const noopRuntime: SandboxRuntime = {
   isolation: 'process',
-  capabilities: {
+  capabilities: async () => ({
     limits: { cpu: true, memory: true, pids: true, disk: true },
     terminal: false,
     languages: ['javascript', 'none'],
     images: false,
-  },
+    applicationKernels: [],
+    gpus: false,
+  }),
   boot: async (spec) => ({
     id: spec.id,
     isolation: 'process',
@@ -99,7 +110,7 @@ const noopRuntime: SandboxRuntime = {
     exec: async () => noopProcess(),
     writeFiles: async () => {},
     readFile: async () => new Uint8Array(),
-    stats: async () => ({ cpuMs: 0, memoryBytes: 0, memoryPeakBytes: 0, pids: 0 }),
+    stats: async () => noStats,
     ended: new Promise(() => {}),
     async [Symbol.asyncDispose]() {},
   }),

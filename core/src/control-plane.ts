@@ -2,7 +2,9 @@ import type { AgentManifest } from './agent/agent-manifest.ts'
 import type { AgentSummary } from './agent/agent-queries.ts'
 import type { ExecutionEvent, ExecutionStatus } from './execution/execution-event.ts'
 import type { ExecutionSummary } from './execution/execution-queries.ts'
+import type { Image, PinnedImage, PullProgress } from './image/image-store.ts'
 import type { AgentId, ExecutionId } from './kernel/ids.ts'
+import type { SandboxCounts, SandboxEvent, SandboxStatus } from './sandbox/sandbox-event.ts'
 import type { HostFinding } from './sandbox/sandbox-runtime.ts'
 import type { Isolation } from './sandbox/sandbox-spec.ts'
 
@@ -14,16 +16,19 @@ import type { Isolation } from './sandbox/sandbox-spec.ts'
 export interface ControlPlane {
   readonly agents: AgentControl
   readonly executions: ExecutionControl
+  readonly images: ImageControl
+  readonly sandboxes: SandboxControl
   readonly node: NodeControl
 }
 
 export interface AgentControl {
   /**
    * Deploys, or, where the name is taken and `replace` is set, deploys a new revision. The same
-   * manifest again is quietly fine.
-   * @throws `invalid` the manifest · `conflict` / `agent.exists` · `unsupported` · `denied`
+   * manifest again is quietly fine. Fetches the image when the agent needs one that is not there.
+   * @throws `invalid` the manifest · `conflict` / `agent.exists` · `unsupported` · `denied` ·
+   * what `ImageStore.pull` throws
    */
-  deploy(manifest: AgentManifest, options?: { readonly replace?: boolean }): Promise<DeployResult>
+  deploy(manifest: AgentManifest, options?: DeployOptions): Promise<DeployResult>
   list(): Promise<readonly AgentSummary[]>
   /** @throws `not-found` / `agent.absent` */
   find(ref: string): Promise<AgentSummary>
@@ -47,11 +52,21 @@ export interface AgentExecutionEvent extends VersionedEvent {
   readonly executionId: ExecutionId
 }
 
+export interface DeployOptions {
+  readonly replace?: boolean
+  /** Hears how far the pull of the image is, when one is needed. */
+  readonly onProgress?: (progress: PullProgress) => void
+  /** Gives up a pull. */
+  readonly signal?: AbortSignal
+}
+
 export interface DeployResult {
   readonly id: AgentId
   readonly revision: number
   /** False when exactly this manifest was already the current one. */
   readonly changed: boolean
+  /** What it will run in, for runtimes that boot from images. */
+  readonly image?: PinnedImage | undefined
   /** What the manifest asks for that nothing acts upon yet, one sentence each. */
   readonly warnings: readonly string[]
 }
@@ -109,6 +124,36 @@ export interface IterationDetail {
   readonly endedAt: string | undefined
 }
 
+export interface ImageControl {
+  /** The images of agents and those that this node fetched; with `all`, whatever the host has. */
+  list(options?: { readonly all?: boolean }): Promise<readonly ImageSummary[]>
+  /** Fetches an image, or the newer one that its tag means now. @throws what `ImageStore.pull` throws */
+  pull(
+    reference: string,
+    onProgress: (progress: PullProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Image>
+  /** Removes the images that this node fetched and that no agent needs. */
+  prune(): Promise<PruneResult>
+}
+
+export interface ImageSummary extends Image {
+  /** Names of the agents whose current revision runs in it. */
+  readonly agents: readonly string[]
+}
+
+export interface PruneResult {
+  readonly removed: readonly Image[]
+  readonly freedBytes: number
+}
+
+export interface SandboxControl {
+  /** The sandboxes that are there now, with what they use at this moment. */
+  list(signal: AbortSignal): Promise<readonly SandboxStatus[]>
+  /** Each step in the life of each sandbox from now on. */
+  events(signal: AbortSignal): AsyncIterable<SandboxEvent>
+}
+
 export interface NodeControl {
   status(): Promise<NodeStatus>
   doctor(signal: AbortSignal): Promise<readonly HostFinding[]>
@@ -121,6 +166,7 @@ export interface NodeStatus {
   readonly uptimeSeconds: number
   readonly executions: Readonly<Record<ExecutionStatus, number>>
   readonly capacity: NodeCapacity
+  readonly sandboxes: SandboxCounts
   /** True when the offline scripted provider answers because no other is configured. */
   readonly scriptedModel: boolean
 }

@@ -97,12 +97,14 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
   const resources = opening.move()
   return {
     isolation: 'process',
-    capabilities: {
+    capabilities: async () => ({
       limits: { ...limits.enforced, disk: true },
       terminal: true,
       languages: interpreters.languages,
       images: false,
-    },
+      applicationKernels: [],
+      gpus: false,
+    }),
     async boot(spec, signal) {
       signal.throwIfAborted()
       checkSpec(spec, firstProbe, limits, allowWeaker)

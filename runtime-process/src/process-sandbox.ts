@@ -96,7 +96,7 @@ export function makeProcessSandbox(parts: ProcessSandboxParts): Sandbox {
     readFile: (path, limitBytes, signal) => session.readFile(path, limitBytes, signal),
     async stats(signal): Promise<SandboxStats> {
       const seen = await session.stats(signal)
-      return (await group.usage()) ?? seen
+      return { ...seen, ...(await group.usage()) }
     },
     [Symbol.asyncDispose]: release,
   }

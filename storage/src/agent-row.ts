@@ -1,4 +1,4 @@
-import type { ProjectedAgent } from '@aegis/core'
+import type { PinnedImage, ProjectedAgent } from '@aegis/core'
 import type { AgentRow } from './store-tables.ts'
 import { parseObject } from './stored-event.ts'
 
@@ -12,6 +12,7 @@ export const toAgentRow = (agent: ProjectedAgent): Omit<AgentRow, 'execution_cou
   revision: agent.revision,
   created_at: agent.createdAt,
   updated_at: agent.updatedAt,
+  image: agent.image === undefined ? null : JSON.stringify(agent.image),
 })
 
 /** @throws AegisError `unavailable` / `store.corrupt` */
@@ -25,4 +26,8 @@ export const fromAgentRow = (row: AgentRow, path: string): ProjectedAgent => ({
   revision: row.revision,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
+  ...(row.image === null ? {} : { image: imageOf(row.image, row.id, path) }),
 })
+
+const imageOf = (json: string, id: string, path: string): PinnedImage =>
+  parseObject(json, path, `image of agent ${id}`) as unknown as PinnedImage

@@ -26,6 +26,11 @@ const migrations: Readonly<Record<string, Migration>> = {
       for (const statement of initial) await sql.raw(statement).execute(database)
     },
   },
+  '0002-agent-image': {
+    async up(database) {
+      await sql`alter table agents add column image text`.execute(database)
+    },
+  },
 }
 
 const initial = [

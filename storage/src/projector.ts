@@ -80,14 +80,15 @@ const prepareAgents = (database: DatabaseSync) => ({
   find: prepared<AgentRow>(database, 'select * from agents where id = ?'),
   save: database.prepare(
     `insert into agents
-     (id, name, version, description, status, labels, revision, created_at, updated_at, execution_count)
+     (id, name, version, description, status, labels, revision, created_at, updated_at, image,
+      execution_count)
      values
-     ($id, $name, $version, $description, $status, $labels, $revision, $created_at, $updated_at,
+     ($id, $name, $version, $description, $status, $labels, $revision, $created_at, $updated_at, $image,
       (select count(*) from executions where agent_id = $id))
      on conflict (id) do update set
       name = excluded.name, version = excluded.version, description = excluded.description,
       status = excluded.status, labels = excluded.labels, revision = excluded.revision,
-      created_at = excluded.created_at, updated_at = excluded.updated_at`,
+      created_at = excluded.created_at, updated_at = excluded.updated_at, image = excluded.image`,
   ),
   // Counting all of them at each look-up would cost more with each execution that is kept.
   count: database.prepare('update agents set execution_count = execution_count + ? where id = ?'),

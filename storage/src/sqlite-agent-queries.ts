@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { type AgentManifest, type AgentQueries, type AgentSummary, agentId } from '@aegis/core'
+import { type AgentQueries, type AgentRevision, type AgentSummary, agentId } from '@aegis/core'
 import type { Kysely } from 'kysely'
 import { fromAgentRow } from './agent-row.ts'
 import { preparedQuery } from './prepared.ts'
@@ -50,11 +50,12 @@ export function makeSqliteAgentQueries({
       const row = translating(path, () => byName.get(name))
       return row && summary(row)
     },
-    async manifest(id, number) {
+    async revision(id, number) {
       const row = translating(path, () => revision.get(id, number))
       if (row === undefined) return undefined
       const event = parseObject(row.body, path, `revision ${number} of agent ${id}`)
-      return (event as { readonly manifest: AgentManifest }).manifest
+      const { manifest, image } = event as AgentRevision
+      return { manifest, ...(image && { image }) }
     },
   }
 }

@@ -145,7 +145,7 @@ describe('a row that cannot be understood', () => {
     edit(`update events set body = '{"half":'`)
     await using store = await openSqliteStore({ path })
     await expect(store.events.read(stream(0))).rejects.toMatchObject(corrupt)
-    await expect(store.agents.manifest(agent, 1)).rejects.toMatchObject(corrupt)
+    await expect(store.agents.revision(agent, 1)).rejects.toMatchObject(corrupt)
   })
 })
 

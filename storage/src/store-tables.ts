@@ -40,6 +40,8 @@ export interface AgentRow {
   readonly updated_at: string
   /** Of the executions that are stored; kept by the projector. */
   readonly execution_count: number
+  /** JSON of the pinned image. */
+  readonly image: string | null
 }
 
 export interface AgentRevisionRow {

@@ -55,12 +55,14 @@ export function openFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
   const booted: SandboxSpec[] = []
   return {
     isolation: 'process',
-    capabilities: {
+    capabilities: async () => ({
       limits: { cpu: true, memory: true, pids: true, disk: true },
       terminal: false,
       languages: ['python', 'javascript', 'none'],
       images: false,
-    },
+      applicationKernels: [],
+      gpus: false,
+    }),
     booted,
     live: () => [...live.keys()],
     lose: (id, cause) => live.get(id)?.end(cause),
@@ -150,7 +152,8 @@ function makeFakeSandbox(
     },
     async stats(signal) {
       enter(signal)
-      return { cpuMs: 1, memoryBytes: 1 << 20, memoryPeakBytes: 1 << 20, pids: 1 + running.size }
+      const memory = { memoryBytes: 1 << 20, memoryPeakBytes: 1 << 20 }
+      return { cpuMs: 1, ...memory, pids: 1 + running.size, ioReadBytes: 0, ioWriteBytes: 0 }
     },
     async [Symbol.asyncDispose]() {
       end(undefined)

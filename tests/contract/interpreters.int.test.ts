@@ -52,7 +52,8 @@ describe.skipIf(why)(`interpreters${why ? ` (${why})` : ''}`, () => {
 
   it('that the host lacks are not promised, and asking for them says what to do', async () => {
     const { runtime } = await open({ pythonPath: '/nowhere/python3' })
-    expect(runtime.capabilities.languages).toEqual(['javascript', 'none'])
+    const { languages } = await runtime.capabilities(new AbortController().signal)
+    expect(languages).toEqual(['javascript', 'none'])
     await expect(
       runtime.boot(specWith(python), new AbortController().signal),
     ).rejects.toMatchObject({

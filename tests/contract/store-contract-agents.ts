@@ -58,9 +58,11 @@ export function describeAgentQueries(open: () => Promise<StoreUnderTest>): void 
     it('show their latest revision, and keep the manifest of each', async () => {
       await using store = await given(deployed('echo'), updated('echo', 2, '2.0.0'))
       expect(await store.agents.byId(id)).toMatchObject({ version: '2.0.0', revision: 2 })
-      expect(await store.agents.manifest(id, 1)).toEqual(aManifest('echo'))
-      expect(await store.agents.manifest(id, 2)).toEqual(aManifest('echo', { version: '2.0.0' }))
-      expect(await store.agents.manifest(id, 3)).toBeUndefined()
+      expect(await store.agents.revision(id, 1)).toEqual({ manifest: aManifest('echo') })
+      expect(await store.agents.revision(id, 2)).toEqual({
+        manifest: aManifest('echo', { version: '2.0.0' }),
+      })
+      expect(await store.agents.revision(id, 3)).toBeUndefined()
     })
 
     it('are paused and resumed, and stay paused when deployed again', async () => {
@@ -80,7 +82,7 @@ export function describeAgentQueries(open: () => Promise<StoreUnderTest>): void 
       expect(await store.agents.list()).toEqual([])
       expect(await store.agents.byId(id)).toBeUndefined()
       expect(await store.agents.byName('echo')).toBeUndefined()
-      expect(await store.agents.manifest(id, 1)).toEqual(aManifest('echo'))
+      expect(await store.agents.revision(id, 1)).toEqual({ manifest: aManifest('echo') })
     })
 
     it('come back under the same name, with the next revision', async () => {

@@ -263,7 +263,7 @@ export function describeEventStore(open: () => Promise<StoreUnderTest>): void {
       await store.events.append({ stream, expectedVersion: 0, events: [deployed('echo')] })
       await store.events.remove(stream)
       expect(await store.agents.list()).toEqual([])
-      expect(await store.agents.manifest(agent, 1)).toBeUndefined()
+      expect(await store.agents.revision(agent, 1)).toBeUndefined()
     })
 
     it('lets nobody bring the stream back', async () => {

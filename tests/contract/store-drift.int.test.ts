@@ -91,7 +91,7 @@ async function everything(store: Stores): Promise<unknown> {
     byId: await Promise.all(agents.map((id) => store.agents.byId(id))),
     byName: await Promise.all(['echo', 'poet'].map((name) => store.agents.byName(name))),
     manifests: await Promise.all(
-      agents.flatMap((id) => numbers.map((revision) => store.agents.manifest(id, revision))),
+      agents.flatMap((id) => numbers.map((revision) => store.agents.revision(id, revision))),
     ),
     lists: await Promise.all([
       store.executions.list({ limit: 2 }),

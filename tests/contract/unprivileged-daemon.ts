@@ -60,7 +60,7 @@ async function tryAll() {
 
 const report: Record<string, unknown> = {
   uid: process.getuid?.(),
-  limits: runtime.capabilities.limits,
+  limits: (await runtime.capabilities(never)).limits,
   findings: await runtime.diagnose(never),
 }
 try {

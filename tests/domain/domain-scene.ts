@@ -145,6 +145,9 @@ const config: NodeConfig = {
     },
     runtime: {
       default_isolation: 'inherit',
+      images: {},
+      isolations: ['process', 'docker', 'firecracker'],
+      warm_pool: { enabled: true, idle_seconds: 60, max_size: 16 },
       enable_disk_quotas: true,
       orchestrator_url: 'http://localhost:8000',
       host_paths: { read: ['/srv/data'], write: [] },

@@ -1,22 +1,30 @@
-import type { AgentControl, AgentExecutionEvent } from '../control-plane.ts'
+import type { AgentControl, AgentExecutionEvent, DeployOptions } from '../control-plane.ts'
 import { isTerminal } from '../execution/execution.ts'
 import { executionEventOf, executionStream } from '../execution/execution-journal.ts'
 import type { ExecutionQueries, ExecutionSummary } from '../execution/execution-queries.ts'
 import { followExecution, listen } from '../execution/follow-events.ts'
+import { imageReferenceOf } from '../image/image-reference.ts'
+import type { PinnedImage } from '../image/image-store.ts'
+import { pinImage } from '../image/pin-image.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { EventStore } from '../kernel/event-store.ts'
 import type { AgentId, ExecutionId, Ids } from '../kernel/ids.ts'
 import { pageThrough } from '../kernel/page-through.ts'
+import type { RuntimeConfig } from '../node/node-config.ts'
+import type { SandboxRuntime } from '../sandbox/sandbox-runtime.ts'
+import { agentExists } from './agent.ts'
 import { decideAgent } from './agent-journal.ts'
 import type { AgentManifest } from './agent-manifest.ts'
 import type { AgentQueries } from './agent-queries.ts'
 import { checkRunnable, type RunnableDeps } from './check-runnable.ts'
 import { findAgent } from './find-agent.ts'
+import { sameManifest } from './same-manifest.ts'
 import { unheeded } from './unheeded.ts'
 
 interface Deps extends RunnableDeps {
   readonly events: EventStore
+  readonly config: RunnableDeps['config'] & Pick<RuntimeConfig, 'images'>
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
   /** Resolves when the execution is in a terminal state. */
@@ -41,13 +49,14 @@ export function makeAgentControl(deps: Deps): AgentControl {
   }
 
   return {
-    async deploy(manifest, { replace = false } = {}) {
-      checkRunnable(deps, manifest)
+    async deploy(manifest, { replace = false, onProgress = ignore, signal = never } = {}) {
+      const runtime = await checkRunnable(deps, manifest)
       const id = ids.agent(manifest.metadata.name)
-      const command = { type: 'deploy', manifest, replace, at: clock.now() } as const
+      const image = await imageFor(deps, runtime, { id, manifest, replace, onProgress }, signal)
+      const command = { type: 'deploy', manifest, replace, ...image, at: clock.now() } as const
       const { state, decided } = await decideAgent(events, id, command)
       const changed = decided.length > 0
-      return { id, revision: state.revision, changed, warnings: unheeded(manifest) }
+      return { id, revision: state.revision, changed, ...image, warnings: unheeded(manifest) }
     },
 
     list: () => agents.list(),
@@ -80,6 +89,40 @@ export function makeAgentControl(deps: Deps): AgentControl {
   }
 }
 
+const ignore = (): void => undefined
+const never = new AbortController().signal
+
+/**
+ * The image that a deploy pins. An agent that stays as it is keeps its own, unless its manifest
+ * says to look for a newer one each time.
+ */
+async function imageFor(
+  { agents, config }: Deps,
+  { images }: SandboxRuntime,
+  {
+    id,
+    manifest,
+    replace,
+    onProgress,
+  }: Required<Pick<DeployOptions, 'onProgress' | 'replace'>> & {
+    readonly id: AgentId
+    readonly manifest: AgentManifest
+  },
+  signal: AbortSignal,
+): Promise<{ readonly image?: PinnedImage }> {
+  if (images === undefined) return {}
+  const { image_pull_policy: policy } = manifest.spec.runtime
+  const { name } = manifest.metadata
+  const summary = await agents.byId(id)
+  const current = summary && (await agents.revision(id, summary.revision))
+  const same = current !== undefined && sameManifest(current.manifest, manifest)
+  // Nothing is fetched for a deploy that is going to be refused.
+  if (current !== undefined && !same && !replace) throw agentExists(name, summary?.revision ?? 0)
+  if (same && current.image !== undefined && policy !== 'Always') return { image: current.image }
+  const reference = imageReferenceOf(manifest, config.images)
+  return { image: await pinImage(images, reference, { policy, onProgress }, signal) }
+}
+
 async function findManifest(
   agents: AgentQueries,
   ref: string,
@@ -87,8 +130,8 @@ async function findManifest(
 ): Promise<AgentManifest> {
   const summary = await findAgent(agents, ref)
   const wanted = revision ?? summary.revision
-  const manifest = await agents.manifest(summary.id, wanted)
-  if (manifest !== undefined) return manifest
+  const found = await agents.revision(summary.id, wanted)
+  if (found !== undefined) return found.manifest
   throw new AegisError(
     'not-found',
     'agent.revision',

@@ -1,3 +1,4 @@
+import type { PinnedImage } from '../image/image-store.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { AgentManifest } from './agent-manifest.ts'
 
@@ -9,12 +10,15 @@ export type AgentEvent =
       readonly manifest: AgentManifest
       /** Counts all deploys under this id, also across a removal: 1, 2, 3 … */
       readonly revision: number
+      /** What it runs in, for runtimes that boot from images. */
+      readonly image?: PinnedImage | undefined
       readonly at: Instant
     }
   | {
       readonly type: 'agent.updated'
       readonly manifest: AgentManifest
       readonly revision: number
+      readonly image?: PinnedImage | undefined
       readonly at: Instant
     }
   | { readonly type: 'agent.paused'; readonly reason?: string | undefined; readonly at: Instant }

@@ -36,6 +36,8 @@ export interface ManifestRuntime {
   readonly language: string
   readonly version: string
   readonly isolation: 'inherit' | Isolation
+  /** `gvisor`: a kernel of its own in user space, for runtimes that have one. */
+  readonly sandbox: 'default' | 'gvisor'
   readonly autopull: boolean
   readonly image?: string | undefined
   readonly image_pull_policy: 'Always' | 'IfNotPresent' | 'Never'
@@ -98,6 +100,8 @@ export interface ManifestSecurity {
     /** Wall-clock limit of the whole execution, such as `300s`; see `parseDuration`. */
     readonly timeout: string
     readonly pids: number
+    /** Graphics cards. */
+    readonly gpu: number
   }
 }
 

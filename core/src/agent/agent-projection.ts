@@ -22,18 +22,19 @@ export function projectAgent(
         id: agentId(stream.slice('agent-'.length)),
         status: 'active',
         revision: event.revision,
+        ...imageOf(event),
         createdAt: event.at,
         updatedAt: event.at,
       }
     case 'agent.updated':
-      return (
-        row && {
-          ...row,
-          ...described(event.manifest),
-          revision: event.revision,
-          updatedAt: event.at,
-        }
-      )
+      if (row === undefined) return undefined
+      return {
+        ...withoutImage(row),
+        ...described(event.manifest),
+        revision: event.revision,
+        ...imageOf(event),
+        updatedAt: event.at,
+      }
     case 'agent.paused':
       return row && { ...row, status: 'paused', updatedAt: event.at }
     case 'agent.resumed':
@@ -60,6 +61,12 @@ const agentEventTypes: Readonly<Record<AgentEvent['type'], true>> = {
   'agent.resumed': true,
   'agent.removed': true,
 }
+
+const imageOf = ({ image }: Extract<AgentEvent, { readonly manifest: AgentManifest }>) =>
+  image === undefined ? {} : { image }
+
+/** A revision that boots from no image must not keep that of the one before. */
+const withoutImage = ({ image: _, ...row }: ProjectedAgent) => row
 
 const described = ({ metadata }: AgentManifest) => ({
   name: metadata.name,

@@ -1,3 +1,4 @@
+import type { PinnedImage } from '../image/image-store.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { AgentId } from '../kernel/ids.ts'
 import type { AgentStatus } from './agent-event.ts'
@@ -16,6 +17,14 @@ export interface AgentSummary {
   readonly createdAt: Instant
   readonly updatedAt: Instant
   readonly executionCount: number
+  /** What its current revision runs in. */
+  readonly image?: PinnedImage | undefined
+}
+
+/** What one deploy fixed. */
+export interface AgentRevision {
+  readonly manifest: AgentManifest
+  readonly image?: PinnedImage | undefined
 }
 
 /** Projection of the agents' streams. A removed agent is absent from all of it. */
@@ -23,6 +32,6 @@ export interface AgentQueries {
   list(): Promise<readonly AgentSummary[]>
   byId(id: AgentId): Promise<AgentSummary | undefined>
   byName(name: string): Promise<AgentSummary | undefined>
-  /** The manifest of one revision, also of a removed agent while executions refer to it. */
-  manifest(id: AgentId, revision: number): Promise<AgentManifest | undefined>
+  /** One revision, also of a removed agent while executions refer to it. */
+  revision(id: AgentId, revision: number): Promise<AgentRevision | undefined>
 }

@@ -1,3 +1,4 @@
+import type { PinnedImage } from '../image/image-store.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { AgentEvent } from './agent-event.ts'
@@ -10,6 +11,7 @@ export type Agent =
       readonly status: 'active' | 'paused'
       readonly manifest: AgentManifest
       readonly revision: number
+      readonly image?: PinnedImage | undefined
     }
 
 export type AgentCommand =
@@ -18,6 +20,8 @@ export type AgentCommand =
       readonly manifest: AgentManifest
       /** Deploy a new revision where the name is taken. */
       readonly replace: boolean
+      /** What it is to run in, for runtimes that boot from images. */
+      readonly image?: PinnedImage | undefined
       readonly at: Instant
     }
   | { readonly type: 'pause'; readonly reason?: string | undefined; readonly at: Instant }
@@ -51,29 +55,33 @@ function decide(state: Agent, command: AgentCommand): readonly AgentEvent[] {
 
 function decideDeploy(
   state: Agent,
-  { manifest, replace, at }: Extract<AgentCommand, { type: 'deploy' }>,
+  { manifest, replace, image, at }: Extract<AgentCommand, { type: 'deploy' }>,
 ): readonly AgentEvent[] {
   const revision = state.revision + 1
-  if (state.status === 'absent') return [{ type: 'agent.deployed', manifest, revision, at }]
-  if (sameManifest(state.manifest, manifest)) return []
-  if (!replace) {
-    const { name } = manifest.metadata
-    throw new AegisError(
-      'conflict',
-      'agent.exists',
-      `An agent named "${name}" is deployed already, with a different manifest. Deploy it again with --replace, or remove it first: aegis agent remove ${name}`,
-      { details: { name, revision: state.revision } },
-    )
+  const deployed = { manifest, revision, ...(image && { image }), at }
+  if (state.status === 'absent') return [{ type: 'agent.deployed', ...deployed }]
+  const same = sameManifest(state.manifest, manifest)
+  if (same && state.image?.id === image?.id) return []
+  if (!same && !replace) {
+    throw agentExists(manifest.metadata.name, state.revision)
   }
-  return [{ type: 'agent.updated', manifest, revision, at }]
+  return [{ type: 'agent.updated', ...deployed }]
 }
+
+export const agentExists = (name: string, revision: number): AegisError =>
+  new AegisError(
+    'conflict',
+    'agent.exists',
+    `An agent named "${name}" is deployed already, with a different manifest. Deploy it again with --replace, or remove it first: aegis agent remove ${name}`,
+    { details: { name, revision } },
+  )
 
 function evolve(state: Agent, event: AgentEvent): Agent {
   switch (event.type) {
     case 'agent.deployed':
-      return { status: 'active', manifest: event.manifest, revision: event.revision }
+      return { status: 'active', ...revisionOf(event) }
     case 'agent.updated':
-      return { ...alive(state), manifest: event.manifest, revision: event.revision }
+      return { status: alive(state).status, ...revisionOf(event) }
     case 'agent.paused':
       return { ...alive(state), status: 'paused' }
     case 'agent.resumed':
@@ -81,6 +89,14 @@ function evolve(state: Agent, event: AgentEvent): Agent {
     case 'agent.removed':
       return { status: 'absent', revision: state.revision }
   }
+}
+
+function revisionOf({
+  manifest,
+  revision,
+  image,
+}: Extract<AgentEvent, { readonly manifest: AgentManifest }>) {
+  return { manifest, revision, ...(image && { image }) }
 }
 
 function alive(state: Agent): Exclude<Agent, { status: 'absent' }> {

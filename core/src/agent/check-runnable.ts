@@ -10,22 +10,29 @@ import type { AgentManifest } from './agent-manifest.ts'
 export interface RunnableDeps {
   /** In the order of preference for `inherit`. */
   readonly runtimes: ReadonlyMap<Isolation, SandboxRuntime>
-  readonly config: Pick<RuntimeConfig, 'default_isolation' | 'host_paths' | 'allow_weaker'>
+  readonly config: Pick<
+    RuntimeConfig,
+    'default_isolation' | 'isolations' | 'host_paths' | 'allow_weaker'
+  >
 }
 
 /**
  * The isolation an execution will run under: what was asked for, else the manifest's, else the
- * node's default, else the first this node has.
- * @throws AegisError `unsupported` / `runtime.absent`
+ * node's default, else the first this node has that can do what the manifest wants.
+ * @throws AegisError `unsupported` / `runtime.absent` · `denied` / `isolation.denied`
  */
 export function chooseIsolation(
   { runtimes, config }: RunnableDeps,
   manifest: AgentManifest,
   asked?: Isolation,
 ): Isolation {
-  const wishes = [asked, manifest.spec.runtime.isolation, config.default_isolation]
-  const wish = wishes.find((one) => one !== undefined && one !== 'inherit')
-  const available = [...runtimes.keys()]
+  const { isolation: own, sandbox } = manifest.spec.runtime
+  refuseWeaker(own, asked, config)
+  const wishes = [asked, own, config.default_isolation]
+  const named = wishes.find((one) => one !== undefined && one !== 'inherit')
+  // Only containers can have an application kernel.
+  const wish = named ?? (sandbox === 'gvisor' ? 'docker' : undefined)
+  const available = [...runtimes.keys()].filter((one) => config.isolations.includes(one))
   const chosen = available.find((one) => one === wish || wish === undefined)
   if (chosen !== undefined) return chosen
   const list = available.length === 0 ? 'none' : available.join(', ')
@@ -36,23 +43,53 @@ export function chooseIsolation(
   )
 }
 
+/** How much stands between an agent and the kernel of the host. */
+const strength: Readonly<Record<Isolation, number>> = { process: 1, docker: 1, firecracker: 2 }
+
+/** A task may choose its sandbox, but not take a protection away that the manifest asks for. */
+function refuseWeaker(
+  own: 'inherit' | Isolation,
+  asked: Isolation | undefined,
+  { isolations, allow_weaker: allowed }: RunnableDeps['config'],
+): void {
+  if (asked === undefined) return
+  if (!isolations.includes(asked)) {
+    throw new AegisError(
+      'denied',
+      'isolation.denied',
+      `The operator of this node does not permit isolation ${asked} (permitted: ${isolations.join(', ')}). See spec.runtime.isolations of the node config.`,
+    )
+  }
+  if (own === 'inherit' || strength[asked] >= strength[own]) return
+  if (allowed.includes('isolation')) return
+  throw new AegisError(
+    'denied',
+    'isolation.weaker',
+    `The manifest asks for isolation ${own}, and ${asked} is weaker. Run it without --isolation, or let the operator accept it by name: spec.runtime.allow_weaker: [isolation] in the node config.`,
+  )
+}
+
 /**
  * Refuses, with the reason, what this node could not run or could not enforce.
- * @throws AegisError `unsupported` · `denied` · `invalid`
+ * @throws AegisError `unsupported` · `denied` · `invalid` · `unavailable` while a runtime cannot
+ * be asked
  */
-export function checkRunnable(
+export async function checkRunnable(
   deps: RunnableDeps,
   manifest: AgentManifest,
   asked?: Isolation,
-): void {
+): Promise<SandboxRuntime> {
   const isolation = chooseIsolation(deps, manifest, asked)
   const runtime = deps.runtimes.get(isolation)
   if (runtime === undefined) throw new Error('An isolation was chosen that no runtime has')
+  const capabilities = await runtime.capabilities(new AbortController().signal)
   checkTask(manifest)
-  checkLanguage(manifest, runtime)
-  checkLimits(runtime.capabilities, isolation, deps.config.allow_weaker)
+  checkLanguage(manifest, isolation, capabilities)
+  checkExtras(manifest, isolation, capabilities)
+  checkLimits(capabilities, isolation, deps.config.allow_weaker)
   checkHostPaths(manifest, deps.config.host_paths)
   contextFiles(manifest)
+  return runtime
 }
 
 function checkTask(manifest: AgentManifest): void {
@@ -68,7 +105,11 @@ function checkTask(manifest: AgentManifest): void {
   renderPrompt({ template, instruction: '', input: '', iteration: 1, history: [] })
 }
 
-function checkLanguage(manifest: AgentManifest, runtime: SandboxRuntime): void {
+function checkLanguage(
+  manifest: AgentManifest,
+  isolation: Isolation,
+  { languages }: SandboxCapabilities,
+): void {
   const { language } = interpreterOf(manifest)
   const asked = manifest.spec.runtime.language
   if (language === 'none' && manifest.spec.task.command === undefined) {
@@ -78,7 +119,7 @@ function checkLanguage(manifest: AgentManifest, runtime: SandboxRuntime): void {
       `spec.runtime.language "${asked}" has no bootstrap script. Use python or javascript, or give spec.task.command.`,
     )
   }
-  if (language === 'none' || runtime.capabilities.languages.includes(language)) return
+  if (language === 'none' || languages.includes(language)) return
   const remedy =
     language === 'python'
       ? 'Install it (apt-get install python3) and start AEGIS again, or use language javascript.'
@@ -86,8 +127,30 @@ function checkLanguage(manifest: AgentManifest, runtime: SandboxRuntime): void {
   throw new AegisError(
     'unsupported',
     'runtime.language',
-    `The ${runtime.isolation} runtime of this node has no interpreter for "${asked}". ${remedy}`,
+    `The ${isolation} runtime of this node has no interpreter for "${asked}". ${remedy}`,
   )
+}
+
+function checkExtras(
+  { spec }: AgentManifest,
+  isolation: Isolation,
+  { applicationKernels, gpus }: SandboxCapabilities,
+): void {
+  const { sandbox } = spec.runtime
+  if (sandbox !== 'default' && !applicationKernels.includes(sandbox)) {
+    throw new AegisError(
+      'unsupported',
+      'runtime.sandbox',
+      `spec.runtime.sandbox: ${sandbox} needs isolation docker and an engine that knows the OCI runtime runsc; the ${isolation} runtime of this node has none. See aegis doctor.`,
+    )
+  }
+  if (spec.security.resources.gpu > 0 && !gpus) {
+    throw new AegisError(
+      'unsupported',
+      'runtime.gpu',
+      `spec.security.resources.gpu: the ${isolation} runtime of this node has no graphics card to lend. Use isolation docker on a host with the NVIDIA container toolkit, or ask for none.`,
+    )
+  }
 }
 
 function checkLimits(

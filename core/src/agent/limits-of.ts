@@ -8,7 +8,7 @@ const defaultOutputLimit = '16Mi'
 
 /** What an execution of this agent may use, in numbers; `config` limits what it may print. */
 export function limitsOf(manifest: AgentManifest, config?: NodeConfig): ExecutionLimits {
-  const { cpu, memory, disk, pids, timeout } = manifest.spec.security.resources
+  const { cpu, memory, disk, pids, gpu, timeout } = manifest.spec.security.resources
   const { timeout_per_iteration: iterationSeconds } = manifest.spec.execution
   const timeoutMs = parseDuration(timeout)
   return {
@@ -16,6 +16,7 @@ export function limitsOf(manifest: AgentManifest, config?: NodeConfig): Executio
     memoryBytes: parseSize(memory),
     diskBytes: parseSize(disk),
     pids,
+    ...(gpu === 0 ? {} : { gpus: gpu }),
     outputBytes: parseSize(config?.spec.runtime.output_limit ?? defaultOutputLimit),
     timeoutMs,
     iterationTimeoutMs:

@@ -151,7 +151,7 @@ no time | spec | security: {resources: {timeout: 0s}} | 9:26 spec.security.resou
 time without end | spec | security: {resources: {timeout: 1000h}} | 9:26 spec.security.resources.timeout | 168h
 time in words | spec | security: {resources: {timeout: forever}} | 9:26 spec.security.resources.timeout | 300s
 too few processes | spec | security: {resources: {pids: 1}} | 9:26 spec.security.resources.pids | at least 4
-an unknown resource | spec | security: {resources: {gpu: 1}} | 9:26 spec.security.resources.gpu | cpu, memory, disk
+an unknown resource | spec | security: {resources: {tpu: 1}} | 9:26 spec.security.resources.tpu | cpu, memory, disk
 # other section
 a variable with a space | spec | env: {"a b": x} | 9:9 spec.env["a b"] | letters, digits and _
 a variable that begins with a digit | spec | env: {1A: x} | 9:9 spec.env.1A | not beginning with a digit

@@ -16,6 +16,10 @@ export const runtimeSchema = knownKeys({
     .enum(isolations)
     .default('inherit')
     .describe('What the sandbox is made of; `inherit` leaves it to the node'),
+  sandbox: z
+    .enum(['default', 'gvisor'])
+    .default('default')
+    .describe('`gvisor`: a kernel of its own in user space, with `isolation: docker`'),
   autopull: z.boolean().default(true).describe('Fetch the image when the host does not have it'),
   image: z
     .string()

@@ -67,7 +67,7 @@ const specSchema = knownKeys({
       mode: 'one-shot' as const,
       max_retries: 3,
     }
-    const { cpu, memory, disk, timeout, pids } = security.resources
+    const { cpu, memory, disk, timeout, pids, gpu } = security.resources
     return {
       ...spec,
       runtime: ownRuntime,
@@ -80,6 +80,7 @@ const specSchema = knownKeys({
           disk,
           timeout: timeout ?? runtimeTimeout ?? '300s',
           pids,
+          gpu,
         },
       },
       env: env ?? environment ?? {},

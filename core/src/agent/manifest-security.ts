@@ -82,6 +82,7 @@ const resourcesSchema = knownKeys({
   pids: wholeNumber(4, 100_000)
     .default(256)
     .describe('Processes and threads together, 4 to 100000'),
+  gpu: wholeNumber(0, 64).default(0).describe('Graphics cards, with `isolation: docker`'),
 })
 
 /** All of it is optional: what is not permitted is denied. */

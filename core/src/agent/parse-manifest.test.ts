@@ -26,6 +26,7 @@ describe('parseManifest', () => {
           language: 'python',
           version: '3.11',
           isolation: 'inherit',
+          sandbox: 'default',
           autopull: true,
           image_pull_policy: 'IfNotPresent',
           model: 'default',
@@ -40,7 +41,14 @@ describe('parseManifest', () => {
         security: {
           network: { mode: 'none', allowlist: [], denylist: [] },
           filesystem: { read: [], write: [], read_only: false },
-          resources: { cpu: 1000, memory: '512Mi', disk: '1Gi', timeout: '300s', pids: 256 },
+          resources: {
+            cpu: 1000,
+            memory: '512Mi',
+            disk: '1Gi',
+            timeout: '300s',
+            pids: 256,
+            gpu: 0,
+          },
         },
         tools: [],
         env: {},
@@ -198,7 +206,7 @@ metadata: { author: Ada, tags: [a, b] }
     expect(flat.spec.security).toEqual({
       network: { mode: 'allow', allowlist: ['api.openai.com'], denylist: [] },
       filesystem: { read: ['/srv/data'], write: [], read_only: false },
-      resources: { cpu: 500, memory: '512MB', disk: '1Gi', timeout: '2m', pids: 256 },
+      resources: { cpu: 500, memory: '512MB', disk: '1Gi', timeout: '2m', pids: 256, gpu: 0 },
     })
   })
 

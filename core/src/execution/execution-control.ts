@@ -96,9 +96,10 @@ async function execute(
       `Agent "${summary.name}" is paused. Resume it first: aegis agent resume ${summary.name}`,
     )
   }
-  const manifest = await agents.manifest(summary.id, summary.revision)
-  if (manifest === undefined) throw new Error('An agent without the manifest of its revision')
-  checkRunnable(deps, manifest, asked)
+  const revision = await agents.revision(summary.id, summary.revision)
+  if (revision === undefined) throw new Error('An agent without the manifest of its revision')
+  const { manifest } = revision
+  await checkRunnable(deps, manifest, asked)
   const { cpuMillicores, memoryBytes } = deps.limitsOf(manifest)
   refuseTooLarge({ cpuMillicores, memoryBytes }, capacity)
   const id = ids.execution()

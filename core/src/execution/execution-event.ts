@@ -1,3 +1,4 @@
+import type { PinnedImage, PullProgress } from '../image/image-store.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { AgentId, SandboxId } from '../kernel/ids.ts'
 import type { LimitCause, ResourceUsage } from '../sandbox/sandbox.ts'
@@ -18,6 +19,7 @@ export type FailureCause =
   | 'exit_code'
   | 'empty_output'
   | 'boot_failed' // The sandbox did not come up.
+  | 'image_failed' // Its image could not be had.
   | 'command_not_started' // For example: no such program in the sandbox.
   | 'prompt_failed' // The template could not be rendered.
   | 'unsupported' // This host cannot enforce or provide what the manifest asks.
@@ -64,6 +66,13 @@ export type ExecutionEvent = { readonly at: Instant } & (
       readonly memoryBytes: number
     }
   | { readonly type: 'execution.started' }
+  /** The image was not on the host; it is being fetched. At most one a second. */
+  | { readonly type: 'execution.image-pulling'; readonly progress: PullProgress }
+  | {
+      readonly type: 'execution.image-pulled'
+      readonly image: PinnedImage
+      readonly durationMs: number
+    }
   /** The node stopped while it ran; it goes back to the queue. */
   | {
       readonly type: 'execution.interrupted'
@@ -81,7 +90,14 @@ export type ExecutionEvent = { readonly at: Instant } & (
       readonly iteration: number
       readonly sandboxId: SandboxId
       readonly isolation: Isolation
+      /** Until the command could start; next to nothing when a warm sandbox was waiting. */
       readonly bootMs: number
+      /** It had been booted ahead. */
+      readonly warm?: boolean | undefined
+      /** Its image, where it was booted from one. */
+      readonly image?: string | undefined
+      /** What ran below it, for example `gvisor`. */
+      readonly applicationKernel?: 'gvisor' | undefined
     }
   | {
       readonly type: 'execution.console'

@@ -65,6 +65,8 @@ export function projectExecution(
         failure: event.failure,
       }
     case 'execution.queued':
+    case 'execution.image-pulling':
+    case 'execution.image-pulled':
     case 'execution.sandbox-booted':
     case 'execution.console':
     case 'execution.denied':
@@ -83,6 +85,8 @@ export const isExecutionEvent = (event: DomainEvent): event is ExecutionEvent =>
 const executionEventTypes: Readonly<Record<ExecutionEvent['type'], true>> = {
   'execution.queued': true,
   'execution.started': true,
+  'execution.image-pulling': true,
+  'execution.image-pulled': true,
   'execution.interrupted': true,
   'execution.iteration-started': true,
   'execution.sandbox-booted': true,

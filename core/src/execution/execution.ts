@@ -229,6 +229,8 @@ function evolve(state: Execution, event: ExecutionEvent): Execution {
       return { ...state, status: 'cancelled' }
     case 'execution.timed-out':
       return { ...state, status: 'timed_out' }
+    case 'execution.image-pulling':
+    case 'execution.image-pulled':
     case 'execution.sandbox-booted':
     case 'execution.sandbox-terminated':
     case 'execution.console':

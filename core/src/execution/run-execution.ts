@@ -1,5 +1,7 @@
 import type { AgentManifest } from '../agent/agent-manifest.ts'
 import type { AgentQueries } from '../agent/agent-queries.ts'
+import { imageForRun } from '../image/image-for-run.ts'
+import type { PinnedImage } from '../image/image-store.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { EventStore } from '../kernel/event-store.ts'
 import type { ExecutionId } from '../kernel/ids.ts'
@@ -23,10 +25,12 @@ export interface ExecutionLimits extends SandboxLimits {
 
 export interface RunDeps extends IterationDeps {
   readonly events: EventStore
-  readonly agents: Pick<AgentQueries, 'manifest'>
+  readonly agents: Pick<AgentQueries, 'revision'>
   readonly runtimes: ReadonlyMap<Isolation, SandboxRuntime>
   readonly limitsOf: (manifest: AgentManifest) => ExecutionLimits
   readonly live: LiveExecutions
+  /** Image of each language; see `imageReferenceOf`. */
+  readonly images: Readonly<Record<string, string>>
   readonly logger: Logger
 }
 
@@ -61,6 +65,8 @@ async function bothEnded<Done>(work: Promise<Done>, stored: Promise<unknown>): P
 /** What every iteration of an execution shares. */
 interface Prepared {
   readonly manifest: AgentManifest
+  /** What the deploy pinned. */
+  readonly image: PinnedImage | undefined
   readonly runtime: SandboxRuntime
   readonly limits: ExecutionLimits
   readonly maxIterations: number
@@ -82,6 +88,11 @@ async function iterate(
   using _deadline = startDeadline(clock, timeoutMs, () =>
     live.abort(new StopReason('timed-out', `longer than ${timeoutMs / 1000} s`)),
   )
+  const image = await imageOf(deps, journal, prepared, live.signal)
+  if (image !== undefined && 'cause' in image) {
+    await journal.decide({ type: 'fail', failure: image, at: clock.now() })
+    return
+  }
   while (!isTerminal(journal.state.status)) {
     const { history, input } = existing(journal)
     // An interrupted iteration is run again under its own number.
@@ -93,10 +104,28 @@ async function iterate(
     }
     // Not awaited: the sandbox boots while this is stored, and what follows is stored behind it.
     const begun = journal.decide({ type: 'begin-iteration', iteration, action, at: clock.now() })
-    const part = { ...prepared, id, iteration, prompt: action }
+    const part = { ...prepared, image, id, iteration, prompt: action }
     const outcome = await bothEnded(timedIteration(deps, journal, part, live.signal), begun)
     const { maxIterations } = prepared
     await journal.decide({ type: 'end-iteration', outcome, maxIterations, at: clock.now() })
+  }
+}
+
+/** What it boots from, fetched when it has to be. */
+async function imageOf(
+  { clock, images: table }: RunDeps,
+  { note }: ExecutionJournal,
+  { manifest, runtime, image: pin }: Prepared,
+  signal: AbortSignal,
+): Promise<PinnedImage | Failure | undefined> {
+  const store = runtime.images
+  if (store === undefined) return undefined
+  try {
+    return await imageForRun({ clock, table, note }, { store, manifest, pin }, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!(error instanceof AegisError)) throw error
+    return { cause: 'image_failed', message: error.message }
   }
 }
 
@@ -104,8 +133,8 @@ async function prepare(
   { agents, runtimes, limitsOf }: RunDeps,
   { agentId, agentRevision, isolation }: ExistingExecution,
 ): Promise<Prepared | Failure> {
-  const manifest = await agents.manifest(agentId, agentRevision)
-  if (manifest === undefined) {
+  const revision = await agents.revision(agentId, agentRevision)
+  if (revision === undefined) {
     return { cause: 'unsupported', message: 'The agent was removed before its turn came.' }
   }
   const runtime = runtimes.get(isolation)
@@ -113,9 +142,10 @@ async function prepare(
     const message = `This node has no ${isolation} runtime any more. See aegis doctor.`
     return { cause: 'unsupported', message }
   }
+  const { manifest, image } = revision
   const { mode, max_retries: tries } = manifest.spec.execution
   const maxIterations = mode === 'one-shot' ? 1 : tries
-  return { manifest, runtime, limits: limitsOf(manifest), maxIterations }
+  return { manifest, image, runtime, limits: limitsOf(manifest), maxIterations }
 }
 
 interface IterationPart extends Prepared {

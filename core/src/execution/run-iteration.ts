@@ -1,4 +1,5 @@
 import type { AgentManifest } from '../agent/agent-manifest.ts'
+import type { PinnedImage } from '../image/image-store.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { AgentId, ExecutionId, Ids } from '../kernel/ids.ts'
@@ -39,6 +40,7 @@ export interface IterationPlan {
   readonly executionId: ExecutionId
   readonly agentId: AgentId
   readonly manifest: AgentManifest
+  readonly image: PinnedImage | undefined
   readonly runtime: SandboxRuntime
   readonly limits: SandboxLimits
   readonly iteration: number
@@ -63,7 +65,7 @@ export async function runIteration(
   signal: AbortSignal,
 ): Promise<IterationOutcome> {
   using door = admit(deps, plan)
-  const interpreter = interpreterOf(plan.manifest)
+  const interpreter = interpreterOf(plan.manifest, plan.image)
   const spec: SandboxSpec = {
     id: deps.ids.sandbox(),
     interpreter,
@@ -218,11 +220,11 @@ function admit({ gateway, clock }: IterationDeps, plan: IterationPlan): SandboxD
   )
 }
 
-/** Which interpreter a manifest's language means. */
-export function interpreterOf({ spec }: AgentManifest): Interpreter {
-  const { language, version, image } = spec.runtime
+/** Which interpreter a manifest's language means, in the image that was pinned for it. */
+export function interpreterOf({ spec }: AgentManifest, image?: PinnedImage): Interpreter {
+  const { language, version } = spec.runtime
   const known = languages.get(language.toLowerCase()) ?? 'none'
-  return { language: known, version, ...(image === undefined ? {} : { image }) }
+  return { language: known, version, ...(image && { image: image.id }) }
 }
 
 const languages: ReadonlyMap<string, Interpreter['language']> = new Map([

@@ -10,10 +10,12 @@ import { makeReclaimExecution } from '../execution/reclaim-execution.ts'
 import { recoverExecutions } from '../execution/recover-executions.ts'
 import { makeRunExecution, type RunDeps } from '../execution/run-execution.ts'
 import { makeScheduler, type SchedulerCapacity } from '../execution/scheduler.ts'
+import { makeImageControl } from '../image/image-control.ts'
 import type { RecordedEvent } from '../kernel/event-store.ts'
+import { makeLiveSandboxes } from '../sandbox/live-sandboxes.ts'
 import type { NodeConfig } from './node-config.ts'
 
-export interface NodeDeps extends Omit<RunDeps, 'live' | 'agents'> {
+export interface NodeDeps extends Omit<RunDeps, 'live' | 'agents' | 'images'> {
   readonly config: NodeConfig
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
@@ -40,7 +42,7 @@ export interface DomainNode {
 export function makeNode(deps: NodeDeps): DomainNode {
   const { config, events, executions, runtimes, capacity, clock, logger, about } = deps
   const live = makeLiveExecutions()
-  const run = makeRunExecution({ ...deps, live })
+  const run = makeRunExecution({ ...deps, live, images: config.spec.runtime.images })
   const reclaim = makeReclaimExecution(deps)
   const stopping = new AbortController()
   const ownQueue = deps.runs === 'own' ? makeOwnQueue(events) : undefined
@@ -51,6 +53,7 @@ export function makeNode(deps: NodeDeps): DomainNode {
     logger,
   })
   const shared = { ...deps, config: config.spec.runtime, live }
+  const sandboxes = makeLiveSandboxes(clock)
   const startedMs = clock.monotonicMs()
   let subscription: Disposable | undefined
 
@@ -65,6 +68,7 @@ export function makeNode(deps: NodeDeps): DomainNode {
       freeCpuMillicores: scheduler.free.cpuMillicores,
       freeMemoryBytes: scheduler.free.memoryBytes,
     },
+    sandboxes: sandboxes.counts,
   })
 
   return {
@@ -74,6 +78,8 @@ export function makeNode(deps: NodeDeps): DomainNode {
         cancel: (id, reason) => cancelExecution(shared, id, reason),
       }),
       executions: makeExecutionControl(shared),
+      images: makeImageControl(deps),
+      sandboxes,
       node: {
         status,
         async doctor(signal) {

@@ -13,7 +13,7 @@ import {
 import { llmProvidersSchema, llmSelectionSchema } from './llm-config-schema.ts'
 
 /** Maps of a node config whose keys belong to the user. */
-export const configFreeMaps = ['labels']
+export const configFreeMaps = ['labels', 'images']
 
 const port = () => wholeNumber(0, 65_535)
 
@@ -43,7 +43,32 @@ export const runtimeConfigSchema = knownKeys({
     .enum(isolations)
     .default('inherit')
     .describe('For manifests that say `inherit`; `inherit` here: the first that this host can do'),
-  docker_socket_path: line().optional().describe('Kept, not used yet'),
+  docker_socket_path: line()
+    .optional()
+    .describe(
+      'Socket of the Docker Engine, or a URL like tcp://host:2376; absent: `DOCKER_HOST`, else /var/run/docker.sock',
+    ),
+  docker_runtime: line()
+    .optional()
+    .describe(
+      'OCI runtime of all containers, for example `runsc`; absent: the default of the engine',
+    ),
+  images: freeTexts()
+    .default({})
+    .describe(
+      'Image of a language, for example `python: registry.local/python:{version}`; others as Docker Hub names them',
+    ),
+  isolations: z
+    .array(z.enum(['process', 'docker', 'firecracker']))
+    .default(['process', 'docker', 'firecracker'])
+    .describe('What sandboxes may be made of on this node'),
+  warm_pool: knownKeys({
+    enabled: z.boolean().default(true).describe('Boot sandboxes ahead for agents that are in use'),
+    idle_seconds: wholeNumber(1, 86_400)
+      .default(60)
+      .describe('How long they wait for a task, beyond `advanced.warm_pool_size`'),
+    max_size: wholeNumber(0, 10_000).default(16).describe('All agents together'),
+  }).prefault({}),
   enable_disk_quotas: z.boolean().default(true).describe('Kept for habit: disk is always limited'),
   docker_network_mode: line().optional().describe('Kept for habit: no sandbox has a network'),
   orchestrator_url: line()
@@ -73,10 +98,10 @@ export const runtimeConfigSchema = knownKeys({
     .default('aegis')
     .describe('Control group below which the groups of the sandboxes are made'),
   allow_weaker: z
-    .array(z.enum(['cgroup']))
+    .array(z.enum(['cgroup', 'isolation']))
     .default([])
     .describe(
-      'Protections that may be missing on this host: `cgroup` (limits of memory, cpu and processes)',
+      'What may be weaker: `cgroup` (no limits of memory, cpu and processes where the host has none), `isolation` (a task may ask for less than the manifest does)',
     ),
   uid_range: knownKeys({
     first: wholeNumber(1000, 4_294_000_000).default(1_900_000_000).describe('First host uid'),

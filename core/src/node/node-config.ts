@@ -68,7 +68,21 @@ export interface LlmSelectionConfig {
 export interface RuntimeConfig {
   readonly bootstrap_script?: string | undefined
   readonly default_isolation: 'inherit' | Isolation
+  /** A socket path, or a URL such as `tcp://host:2376`. */
   readonly docker_socket_path?: string | undefined
+  /** OCI runtime of all containers, for example `runsc`; absent: the engine's default. */
+  readonly docker_runtime?: string | undefined
+  /** Image of each language; `{version}` is replaced by the manifest's. */
+  readonly images: Readonly<Record<string, string>>
+  /** What sandboxes may be made of on this node. */
+  readonly isolations: readonly Isolation[]
+  readonly warm_pool: {
+    readonly enabled: boolean
+    /** How long an agent without tasks keeps sandboxes above its floor. */
+    readonly idle_seconds: number
+    /** Warm sandboxes at a time, of all agents together. */
+    readonly max_size: number
+  }
   readonly enable_disk_quotas: boolean
   readonly docker_network_mode?: string | undefined
   readonly orchestrator_url: string

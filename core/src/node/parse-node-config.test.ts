@@ -47,6 +47,9 @@ describe('parseNodeConfig', () => {
         },
         runtime: {
           default_isolation: 'inherit',
+          images: {},
+          isolations: ['process', 'docker', 'firecracker'],
+          warm_pool: { enabled: true, idle_seconds: 60, max_size: 16 },
           enable_disk_quotas: true,
           orchestrator_url: 'http://localhost:8000',
           host_paths: { read: [], write: [] },
@@ -137,7 +140,7 @@ a relative host path | runtime: {host_paths: {read: [data]}} | 7:33 spec.runtime
 the whole host | runtime: {host_paths: {write: [/]}} | 7:34 spec.runtime.host_paths.write[0] | folders it needs
 a cgroup that climbs | runtime: {cgroup_parent: ../x} | 7:13 spec.runtime.cgroup_parent | like aegis
 an absolute cgroup | runtime: {cgroup_parent: /sys} | 7:13 spec.runtime.cgroup_parent | relative
-a weakness nobody knows | runtime: {allow_weaker: [seccomp]} | 7:28 spec.runtime.allow_weaker[0] | Use cgroup
+a weakness nobody knows | runtime: {allow_weaker: [seccomp]} | 7:28 spec.runtime.allow_weaker[0] | Use one of cgroup, isolation
 users of the host itself | runtime: {uid_range: {first: 0}} | 7:25 spec.runtime.uid_range.first | at least 1000
 no users | runtime: {uid_range: {count: 0}} | 7:25 spec.runtime.uid_range.count | at least 1
 output without limit | runtime: {output_limit: unlimited} | 7:13 spec.runtime.output_limit | Ki, Mi, Gi

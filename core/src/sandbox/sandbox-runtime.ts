@@ -1,3 +1,4 @@
+import type { ImageStore } from '../image/image-store.ts'
 import type { Sandbox } from './sandbox.ts'
 import type { Interpreter, Isolation, SandboxSpec } from './sandbox-spec.ts'
 
@@ -11,8 +12,10 @@ export interface SandboxCapabilities {
   }
   readonly terminal: boolean
   readonly languages: readonly Interpreter['language'][]
-  /** Boots from OCI images. */
+  /** Boots from OCI images; the languages are then those that an image can bring. */
   readonly images: boolean
+  readonly applicationKernels: readonly 'gvisor'[]
+  readonly gpus: boolean
 }
 
 export interface SweepReport {
@@ -35,7 +38,13 @@ export interface HostFinding {
  */
 export interface SandboxRuntime extends AsyncDisposable {
   readonly isolation: Isolation
-  readonly capabilities: SandboxCapabilities
+  /** Present when it boots from images. */
+  readonly images?: ImageStore
+  /**
+   * What it can do on this host.
+   * @throws AegisError `unavailable` when it cannot be asked now
+   */
+  capabilities(signal: AbortSignal): Promise<SandboxCapabilities>
   /**
    * Resolves once the guest has said hello; leaves nothing behind when it throws.
    * @throws AegisError `exhausted` the host is full · `unsupported` the spec needs a missing

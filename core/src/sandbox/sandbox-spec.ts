@@ -14,6 +14,8 @@ export interface SandboxLimits {
   readonly pids: number
   /** Bytes one command may print, stdout and stderr together, before the sandbox is ended. */
   readonly outputBytes: number
+  /** Graphics cards of the host; absent: none. */
+  readonly gpus?: number
 }
 
 /** Host paths that appear inside, at the same path. */
@@ -29,7 +31,7 @@ export interface Interpreter {
   readonly language: 'python' | 'javascript' | 'none'
   /** As the manifest says, for example `3.11`; a hint where the host offers just one version. */
   readonly version: string
-  /** An OCI image, for runtimes that boot from one. */
+  /** What to boot from, by id, digest or name, for runtimes that boot from an OCI image. */
   readonly image?: string
 }
 
@@ -49,6 +51,8 @@ export interface SandboxSpec {
   readonly interpreter: Interpreter
   readonly limits: SandboxLimits
   readonly filesystem: SandboxFilesystem
+  /** A kernel of its own in user space, between the agent and the host's; absent: the host's. */
+  readonly applicationKernel?: 'gvisor'
   /**
    * Takes over a connection from inside. The stream it arrives on is the caller's identity, so the
    * handler is made per sandbox. To refuse, destroy the stream.

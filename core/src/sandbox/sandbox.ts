@@ -40,7 +40,11 @@ export interface SandboxStats {
   readonly cpuMs: number
   readonly memoryBytes: number
   readonly memoryPeakBytes: number
+  /** Processes and threads now. */
   readonly pids: number
+  /** Bytes read from and written to block devices so far. */
+  readonly ioReadBytes: number
+  readonly ioWriteBytes: number
 }
 
 /** A running command. Its streams end when it does; unread output holds the command back. */
@@ -78,6 +82,7 @@ export type BootPhases = Readonly<Record<string, number>>
 export interface Sandbox extends AsyncDisposable {
   readonly id: SandboxId
   readonly isolation: Isolation
+  readonly applicationKernel?: 'gvisor'
   readonly bootPhases: BootPhases
   exec(command: ExecCommand, signal: AbortSignal): Promise<SandboxProcess>
   writeFiles(files: readonly SandboxFile[], signal: AbortSignal): Promise<void>

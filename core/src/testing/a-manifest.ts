@@ -8,6 +8,7 @@ interface Changes {
   readonly resources?: Partial<ManifestSpec['security']['resources']>
   readonly filesystem?: Partial<ManifestSpec['security']['filesystem']>
   readonly context?: ManifestSpec['context']
+  readonly advanced?: Partial<ManifestSpec['advanced']>
 }
 
 /** A small canonical manifest for tests, with some of it changed. */
@@ -21,6 +22,7 @@ export function aManifest(name: string, changes: Changes = {}): AgentManifest {
         language: 'javascript',
         version: '24',
         isolation: 'inherit',
+        sandbox: 'default',
         autopull: true,
         image_pull_policy: 'IfNotPresent',
         model: 'default',
@@ -38,12 +40,13 @@ export function aManifest(name: string, changes: Changes = {}): AgentManifest {
           disk: '64Mi',
           timeout: '60s',
           pids: 64,
+          gpu: 0,
           ...changes.resources,
         },
       },
       tools: [],
       env: {},
-      advanced: { warm_pool_size: 0, swarm_enabled: false },
+      advanced: { warm_pool_size: 0, swarm_enabled: false, ...changes.advanced },
     },
   }
 }

@@ -1,12 +1,11 @@
 import type { AgentEvent } from '../agent/agent-event.ts'
-import type { AgentManifest } from '../agent/agent-manifest.ts'
 import {
   isAgentEvent,
   isRevision,
   type ProjectedAgent,
   projectAgent,
 } from '../agent/agent-projection.ts'
-import type { AgentQueries, AgentSummary } from '../agent/agent-queries.ts'
+import type { AgentQueries, AgentRevision, AgentSummary } from '../agent/agent-queries.ts'
 import type { ExecutionEvent, ExecutionStatus } from '../execution/execution-event.ts'
 import {
   isExecutionEvent,
@@ -27,7 +26,7 @@ export interface InMemoryProjections {
 /** The lists and the queue that the in-memory store keeps beside its events. */
 export function makeInMemoryProjections(): InMemoryProjections {
   const agents = new Map<string, ProjectedAgent>()
-  const manifests = new Map<string, AgentManifest>()
+  const revisions = new Map<string, AgentRevision>()
   const executions = new Map<string, ProjectedExecution>()
 
   const isPaused = (row: ProjectedExecution) => agents.get(row.agentId)?.status === 'paused'
@@ -50,7 +49,9 @@ export function makeInMemoryProjections(): InMemoryProjections {
     const row = projectAgent(agents.get(id), recorded)
     if (row === undefined) agents.delete(id)
     else agents.set(id, row)
-    if (isRevision(event)) manifests.set(`${id}@${event.revision}`, event.manifest)
+    if (!isRevision(event)) return
+    const { manifest, image } = event
+    revisions.set(`${id}@${event.revision}`, { manifest, ...(image && { image }) })
   }
 
   const applyToExecution = (id: string, recorded: RecordedEvent<ExecutionEvent>): void => {
@@ -77,7 +78,7 @@ export function makeInMemoryProjections(): InMemoryProjections {
       if (kind === 'execution') executions.delete(id)
       else {
         agents.delete(id)
-        for (const key of manifests.keys()) if (key.startsWith(`${id}@`)) manifests.delete(key)
+        for (const key of revisions.keys()) if (key.startsWith(`${id}@`)) revisions.delete(key)
       }
     },
     agents: {
@@ -92,8 +93,8 @@ export function makeInMemoryProjections(): InMemoryProjections {
         const row = [...agents.values()].find((each) => each.name === name)
         return row && agentSummary(row)
       },
-      async manifest(id, revision) {
-        return manifests.get(`${id}@${revision}`)
+      async revision(id, revision) {
+        return revisions.get(`${id}@${revision}`)
       },
     },
     executions: {

@@ -20,7 +20,7 @@ export interface LimitGroup {
   readonly procsFiles: readonly string[]
   readonly processLimits: readonly ProcessLimit[]
   /** What the group used so far; undefined where nothing counts. */
-  usage(): Promise<SandboxStats | undefined>
+  usage(): Promise<Omit<SandboxStats, 'ioReadBytes' | 'ioWriteBytes'> | undefined>
   /** All zero once the group is gone. */
   hits(): Promise<LimitHits>
   /** Sends KILL to every process inside. Repeatable. */

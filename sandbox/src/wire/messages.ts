@@ -138,6 +138,8 @@ export function parseStatsReply(payload: Buffer): { id: number; stats: SandboxSt
       memoryBytes: quantity(payload, 12),
       memoryPeakBytes: quantity(payload, 20),
       pids: payload.readUInt32BE(28),
+      ioReadBytes: 0,
+      ioWriteBytes: 0,
     },
   }
 }

@@ -1,0 +1,63 @@
+import type { AgentQueries } from '../agent/agent-queries.ts'
+import type { ImageControl, ImageSummary, PruneResult } from '../control-plane.ts'
+import { AegisError } from '../kernel/aegis-error.ts'
+import type { SandboxRuntime } from '../sandbox/sandbox-runtime.ts'
+import { parseImageReference } from './image-reference.ts'
+import type { Image, ImageStore } from './image-store.ts'
+
+interface Deps {
+  readonly runtimes: ReadonlyMap<string, SandboxRuntime>
+  readonly agents: Pick<AgentQueries, 'list'>
+}
+
+/** The use cases of images. */
+export function makeImageControl({ runtimes, agents }: Deps): ImageControl {
+  const never = new AbortController().signal
+
+  const store = (): ImageStore => {
+    for (const { images } of runtimes.values()) if (images !== undefined) return images
+    throw new AegisError(
+      'unsupported',
+      'image.no-engine',
+      'No runtime of this node boots from images. Install Docker (apt-get install docker.io), start it, and start AEGIS again; see aegis doctor.',
+    )
+  }
+
+  const all = async (): Promise<readonly ImageSummary[]> => {
+    const [images, deployed] = await Promise.all([store().list(never), agents.list()])
+    return images.map((image) => ({
+      ...image,
+      agents: deployed.filter((agent) => agent.image?.id === image.id).map(({ name }) => name),
+    }))
+  }
+
+  return {
+    async list({ all: everything = false } = {}) {
+      const images = await all()
+      return everything ? images : images.filter((one) => one.pulled || one.agents.length > 0)
+    },
+
+    pull: async (reference, onProgress, signal) =>
+      store().pull(parseImageReference(reference), onProgress, signal),
+
+    async prune(): Promise<PruneResult> {
+      const removed: Image[] = []
+      for (const { agents: users, ...image } of await all()) {
+        if (!image.pulled || users.length > 0) continue
+        if (await gone(store(), image)) removed.push(image)
+      }
+      return { removed, freedBytes: removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) }
+    },
+  }
+}
+
+/** Whether it could be removed; one that a container still runs in stays. */
+async function gone(store: ImageStore, { id }: Image): Promise<boolean> {
+  try {
+    await store.remove(id, new AbortController().signal)
+    return true
+  } catch (error) {
+    if (error instanceof AegisError && error.code === 'image.used') return false
+    throw error
+  }
+}

@@ -1,0 +1,58 @@
+import type { Instant } from '../kernel/clock.ts'
+
+/** An OCI image on the host, ready to boot from. */
+export interface Image {
+  /** Digest of its configuration, `sha256:…`: what a sandbox boots from. */
+  readonly id: string
+  /** Names with tags, for example `python:3.11`. */
+  readonly references: readonly string[]
+  /** Names with digests, as registries know them; none for an image that was made on the host. */
+  readonly digests: readonly string[]
+  readonly sizeBytes: number
+  readonly createdAt: Instant
+  /** Fetched by this node, and so its own to remove. */
+  readonly pulled: boolean
+}
+
+/** The image that an agent's revision runs in, whatever its tag means later. */
+export interface PinnedImage {
+  /** As the manifest or the node's table named it. */
+  readonly reference: string
+  readonly id: string
+  /** `name@sha256:…`, to fetch the same again; absent for an image that was made on the host. */
+  readonly digest?: string | undefined
+}
+
+/** How far a pull is. */
+export interface PullProgress {
+  readonly reference: string
+  readonly phase: 'resolving' | 'downloading' | 'extracting' | 'retrying' | 'done'
+  /** Layers that are complete, of those known so far. */
+  readonly layersDone: number
+  readonly layers: number
+  readonly downloadedBytes: number
+  /** Of the layers known so far; grows while it resolves. */
+  readonly totalBytes: number
+}
+
+/**
+ * The images of one host. All methods throw AegisError `unavailable` / `engine.unreachable` while
+ * the engine cannot be reached.
+ */
+export interface ImageStore {
+  list(signal: AbortSignal): Promise<readonly Image[]>
+  /** By reference, digest or id; undefined when the host does not have it. */
+  find(reference: string, signal: AbortSignal): Promise<Image | undefined>
+  /**
+   * Fetches an image, with retries. Progress comes at most a few times a second.
+   * @throws AegisError `not-found` / `image.absent` · `denied` / `image.access` · `unavailable` /
+   * `image.network` · `exhausted` / `image.space`
+   */
+  pull(
+    reference: string,
+    onProgress: (progress: PullProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Image>
+  /** Quietly fine when it is gone. @throws `conflict` / `image.used` a container still needs it */
+  remove(id: string, signal: AbortSignal): Promise<void>
+}

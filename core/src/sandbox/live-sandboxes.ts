@@ -1,0 +1,148 @@
+import type { SandboxControl } from '../control-plane.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { AgentId, ExecutionId, SandboxId } from '../kernel/ids.ts'
+import type { LimitCause, Sandbox, SandboxStats } from './sandbox.ts'
+import type { SandboxCounts, SandboxEvent, SandboxStatus } from './sandbox-event.ts'
+import type { Isolation, SandboxLimits } from './sandbox-spec.ts'
+
+/** Every sandbox of the node and the state it is in. */
+export interface LiveSandboxes extends SandboxControl {
+  /** A sandbox begins to boot. */
+  enter(about: SandboxAbout): LiveSandbox
+  readonly counts: SandboxCounts
+}
+
+export interface SandboxAbout {
+  readonly id: SandboxId
+  readonly isolation: Isolation
+  readonly agentId: AgentId
+  readonly agentName: string
+  readonly limits: SandboxLimits
+}
+
+/** The way of one sandbox: cold, perhaps warm, perhaps hot, then gone. */
+export interface LiveSandbox {
+  /** It has booted, and waits for a task. */
+  warm(sandbox: Sandbox): void
+  /** It runs this execution. */
+  hot(sandbox: Sandbox, executionId: ExecutionId): void
+  /** It was disposed in good order, or given up while it booted. */
+  terminated(): void
+  failed(reason: string, cause?: LimitCause): void
+}
+
+/** How long one sandbox may take to say what it uses, in milliseconds. */
+const statsTimeoutMs = 2000
+
+/** Events a slow listener may have outstanding; it then loses the oldest. */
+const maxOutstanding = 10_000
+
+type Entry = { -readonly [Key in keyof SandboxStatus]: SandboxStatus[Key] } & { sandbox?: Sandbox }
+
+export function makeLiveSandboxes(clock: Clock): LiveSandboxes {
+  const live = new Map<SandboxId, Entry>()
+  const listeners = new Set<(event: SandboxEvent) => void>()
+  const totals = { terminated: 0, failed: 0, warmStarts: 0, coldStarts: 0 }
+  const count = (state: Entry['state']) =>
+    [...live.values()].filter((entry) => entry.state === state).length
+
+  return {
+    enter({ id, isolation, agentId, agentName, limits }) {
+      const { cpuMillicores, memoryBytes } = limits
+      const about = { sandboxId: id, isolation, agentId, agentName }
+      const entry: Entry = {
+        id,
+        isolation,
+        agentId,
+        agentName,
+        state: 'cold',
+        since: clock.now(),
+        limits: { cpuMillicores, memoryBytes },
+      }
+      live.set(id, entry)
+      const tell = (event: Pick<SandboxEvent, 'type' | 'reason' | 'cause'>): void => {
+        const { executionId } = entry
+        const at = clock.now()
+        for (const listener of listeners) listener({ ...about, executionId, ...event, at })
+      }
+      const become = (state: 'warm' | 'hot', sandbox: Sandbox): void => {
+        Object.assign(entry, { state, sandbox, since: clock.now() })
+        tell({ type: `sandbox.${state}` })
+      }
+      const leave = (event: Parameters<typeof tell>[0]): void => {
+        // Whoever ends it second has nothing to add.
+        if (!live.delete(id)) return
+        totals[event.type === 'sandbox.failed' ? 'failed' : 'terminated'] += 1
+        tell(event)
+      }
+      tell({ type: 'sandbox.cold' })
+      return {
+        warm: (sandbox) => become('warm', sandbox),
+        hot(sandbox, executionId) {
+          totals[entry.state === 'warm' ? 'warmStarts' : 'coldStarts'] += 1
+          entry.executionId = executionId
+          become('hot', sandbox)
+        },
+        terminated: () => leave({ type: 'sandbox.terminated' }),
+        failed: (reason, cause) => leave({ type: 'sandbox.failed', reason, cause }),
+      }
+    },
+
+    get counts() {
+      return { cold: count('cold'), warm: count('warm'), hot: count('hot'), ...totals }
+    },
+
+    list: (signal) =>
+      Promise.all(
+        [...live.values()].map(async ({ sandbox, ...status }) => {
+          const stats = sandbox && (await statsInTime(clock, sandbox, signal))
+          return stats === undefined ? status : { ...status, stats }
+        }),
+      ),
+
+    async *events(signal) {
+      let outstanding: SandboxEvent[] = []
+      let wake: () => void = () => undefined
+      const listener = (event: SandboxEvent): void => {
+        outstanding.push(event)
+        if (outstanding.length > maxOutstanding) outstanding.shift()
+        wake()
+      }
+      const stop = (): void => wake()
+      listeners.add(listener)
+      signal.addEventListener('abort', stop, { once: true })
+      try {
+        while (!signal.aborted) {
+          const news = new Promise<void>((resolve) => {
+            wake = resolve
+          })
+          const batch = outstanding
+          outstanding = []
+          if (batch.length === 0) await news
+          yield* batch
+        }
+      } finally {
+        listeners.delete(listener)
+        signal.removeEventListener('abort', stop)
+      }
+    },
+  }
+}
+
+/** A sandbox that is ending or hangs has no figures, and holds up nobody. */
+async function statsInTime(
+  clock: Clock,
+  sandbox: Sandbox,
+  signal: AbortSignal,
+): Promise<SandboxStats | undefined> {
+  const late = new AbortController()
+  const settled = new AbortController()
+  const expired = clock.sleep(statsTimeoutMs, settled.signal).then(
+    () => late.abort(),
+    () => undefined,
+  )
+  const asked = sandbox.stats(AbortSignal.any([signal, late.signal])).catch(() => undefined)
+  const stats = await Promise.race([asked, expired])
+  settled.abort()
+  return stats ?? undefined
+}
