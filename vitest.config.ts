@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
     exclude: ['**/node_modules/**', 'dist/**'],
+    globalSetup: ['tests/engine/engine-door.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // A shared machine may starve a process for seconds. The report shows what was tried twice, and

@@ -1,0 +1,60 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestProject } from 'vitest/node'
+import type {} from './shared-engine.ts'
+import type { TestEngine } from './test-engine.ts'
+
+/**
+ * Vitest's global set-up: a socket at which the processes that run tests ask for one engine. Nothing
+ * is started, nor even loaded, until the first does.
+ */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const directory = mkdtempSync(join(tmpdir(), 'aegis-door-'))
+  const removeDirectory = () => rmSync(directory, { recursive: true, force: true })
+  process.once('exit', removeDirectory)
+  const shared = lazyEngine()
+  const door = createServer(async (incoming, outgoing) => {
+    try {
+      outgoing.end(await shared.answer(incoming.url ?? ''))
+    } catch (error) {
+      outgoing.writeHead(500).end(`${error}`)
+    }
+  })
+  const socketPath = join(directory, 'door')
+  door.listen(socketPath)
+  await once(door, 'listening')
+  door.unref()
+  project.provide('engineDoor', socketPath)
+  return async () => {
+    door.close()
+    door.closeAllConnections()
+    await shared.close()
+    removeDirectory()
+  }
+}
+
+function lazyEngine() {
+  let opening: Promise<TestEngine> | undefined
+  const images = new Map<string, Promise<string>>()
+  const open = async () => (await import('./test-engine.ts')).openTestEngine()
+  const image = async (name: string) => {
+    opening ??= open()
+    if (name !== 'python' && name !== 'node' && name !== 'tiny') throw new Error(`No image ${name}`)
+    const importing = images.get(name) ?? opening.then((engine) => engine.image(name))
+    images.set(name, importing)
+    return importing
+  }
+  return {
+    async answer(url: string): Promise<string> {
+      opening ??= open()
+      const [, name] = /^\/images\/(\w+)$/.exec(url) ?? []
+      return name ? image(name) : (await opening).directory
+    },
+    async close(): Promise<void> {
+      await (await opening?.catch(() => undefined))?.[Symbol.asyncDispose]()
+    },
+  }
+}

@@ -1,0 +1,61 @@
+import { fileURLToPath } from 'node:url'
+
+export type ImageName = 'python' | 'node' | 'tiny'
+
+export interface ImageRecipe {
+  readonly reference: string
+  /** Shell script that writes the root file system to the tar file `$1`. */
+  readonly script: string
+  /** Files the script reads; their content is part of the recipe. */
+  readonly sources: readonly string[]
+  /** As instructions of a Dockerfile. */
+  readonly changes: readonly string[]
+}
+
+const tinySource = fileURLToPath(new URL('./images/tiny.c', import.meta.url))
+const searchPath = 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/** Images like those of Docker Hub, made without it. */
+export const imageRecipes: Readonly<Record<ImageName, ImageRecipe>> = {
+  python: {
+    reference: 'python:3.11',
+    script: debian('python3', 'python3-distutils', 'python-is-python3', 'netbase', 'tzdata'),
+    sources: [],
+    changes: [searchPath, 'ENV LANG=C.UTF-8', 'CMD ["python3"]'],
+  },
+  node: {
+    reference: 'node:18',
+    script: debian('nodejs'),
+    sources: [],
+    // Docker Hub's has an entry point too, and it also runs its arguments.
+    changes: [searchPath, 'ENTRYPOINT ["/usr/bin/env"]', 'CMD ["node"]'],
+  },
+  tiny: {
+    reference: 'tiny:1',
+    script: `
+      root=$(mktemp --directory); trap 'rm -r "$root"' EXIT
+      mkdir "$root/bin"
+      cc -static -Os -s -o "$root/bin/tiny" '${tinySource}'
+      tar --create --file "$1" --directory "$root" --owner=0 --group=0 .`,
+    sources: [tinySource],
+    changes: [searchPath, 'CMD ["tiny", "echo", "tiny"]'],
+  },
+}
+
+/**
+ * Debian packages, unpacked without running what they bring for their installation, which takes
+ * seconds instead of a minute. What that would have made and programs look for is made here.
+ */
+function debian(...packages: readonly string[]): string {
+  const base = ['dash', 'coreutils', 'base-files', 'base-passwd', 'libc-bin', 'ca-certificates']
+  const finish = `
+    cd "$1"
+    cp usr/share/base-passwd/passwd.master etc/passwd
+    cp usr/share/base-passwd/group.master etc/group
+    mkdir -p etc/ssl/certs
+    cat usr/share/ca-certificates/mozilla/*.crt > etc/ssl/certs/ca-certificates.crt
+    rm -rf usr/share/doc usr/share/man usr/share/locale var/cache/apt var/lib/apt`
+  const include = [...base, ...packages].join(',')
+  return `mmdebstrap --quiet --mode=root --variant=extract --format=tar --include=${include} \
+    --customize-hook='${finish}' bookworm "$1"`
+}
