@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Sandbox } from '@aegis/core'
 import { sandboxPath } from '@aegis/runtime-process'
-import type { ProcessHost } from '../contract/process-host.ts'
+import type { ProcessHost } from '../contract/hosts/process-host.ts'
 import { type Collected, run, type SpecOverrides } from '../contract/sandbox-driver.ts'
 
 const never = new AbortController().signal

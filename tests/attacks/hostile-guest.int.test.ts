@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { LimitCause, Sandbox } from '@aegis/core'
 import { sandboxPath } from '@aegis/runtime-process'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { openProcessHost, type ProcessHost, whyNoProcessHost } from '../contract/process-host.ts'
+import { openProcessHost, type ProcessHost, whyNoProcessHost } from '../contract/hosts/process-host.ts'
 import { collect, specWith } from '../contract/sandbox-driver.ts'
 
 const never = new AbortController().signal

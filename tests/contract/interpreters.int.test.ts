@@ -2,7 +2,7 @@ import { access, constants, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sandboxPath } from '@aegis/runtime-process'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { openProcessHost, whyNoProcessHost } from './process-host.ts'
+import { openProcessHost, whyNoProcessHost } from './hosts/process-host.ts'
 import { run, specWith } from './sandbox-driver.ts'
 
 const why = await whyNoProcessHost()

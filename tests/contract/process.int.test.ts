@@ -11,7 +11,7 @@ import {
   type ProcessHost,
   parentsOf,
   whyNoProcessHost,
-} from './process-host.ts'
+} from './hosts/process-host.ts'
 import { describeSandboxContract } from './sandbox-contract.ts'
 
 const why = await whyNoProcessHost()

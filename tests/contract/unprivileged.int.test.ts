@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { locateLauncher } from '@aegis/runtime-process'
 import { locateGuest } from '@aegis/sandbox'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { whyNoProcessHost } from './process-host.ts'
+import { whyNoProcessHost } from './hosts/process-host.ts'
 
 const uid = 4242
 const repository = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
