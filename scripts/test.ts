@@ -16,7 +16,8 @@ const reportSchema = z.object({
 
 const directory = mkdtempSync(join(tmpdir(), 'aegis-test-'))
 const report = join(directory, 'report.json')
-const require = process.env.AEGIS_REQUIRE ?? (process.env.CI ? 'bwrap,cgroup,python,clang' : '')
+const everything = 'bwrap,cgroup,python,clang,docker,runsc,registry'
+const require = process.env.AEGIS_REQUIRE ?? (process.env.CI ? everything : '')
 
 const { status } = spawnSync(
   'vitest',

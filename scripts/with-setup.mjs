@@ -10,7 +10,15 @@ const bin = join(root, 'node_modules', '.bin')
 const [script, ...args] = process.argv.slice(2)
 
 /** What the tests use besides what a user needs; only root can install it. */
-const testPackages = { python3: 'python3', curl: 'curl', gcc: 'gcc libc6-dev' }
+const testPackages = {
+  python3: 'python3',
+  curl: 'curl',
+  gcc: 'gcc libc6-dev',
+  dockerd: 'docker.io',
+  'docker-registry': 'docker-registry',
+  runsc: 'runsc',
+  mmdebstrap: 'mmdebstrap',
+}
 
 requireNode20()
 installDependencies()
@@ -53,7 +61,8 @@ function offerTestPackages() {
 function apt(packages) {
   if (process.getuid?.() !== 0 || !onPath('apt-get')) return false
   say(`Installing ${packages} (apt-get) …`)
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  // Tests start the programs themselves; the services of these packages must not run.
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', SYSTEMD_OFFLINE: '1' }
   const install = () =>
     spawnSync(
       'apt-get',
