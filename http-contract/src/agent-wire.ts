@@ -1,5 +1,6 @@
 import { type AgentManifest, type AgentSummary, agentId, type DeployResult } from '@aegis/core'
 import { z } from 'zod'
+import { pinnedImage } from './image-schema.ts'
 import { id, instant, labels } from './scalars.ts'
 
 /** `POST /api/agents` */
@@ -7,6 +8,7 @@ export const deployResult = z.object({
   agent_id: id,
   revision: z.int().min(1),
   changed: z.boolean(),
+  image: pinnedImage.nullable(),
   warnings: z.array(z.string()),
 })
 
@@ -25,6 +27,7 @@ export const agentSummary = z.object({
   created_at: instant,
   updated_at: instant,
   execution_count: z.int().min(0),
+  image: pinnedImage.nullable(),
 })
 
 export const agentSummaries = z.array(agentSummary)
@@ -36,6 +39,7 @@ export const deployResultToWire = (result: DeployResult): DeployResultWire => ({
   agent_id: result.id,
   revision: result.revision,
   changed: result.changed,
+  image: result.image ?? null,
   warnings: [...result.warnings],
 })
 
@@ -43,6 +47,7 @@ export const deployResultFromWire = (wire: DeployResultWire): DeployResult => ({
   id: agentId(wire.agent_id),
   revision: wire.revision,
   changed: wire.changed,
+  ...(wire.image && { image: wire.image }),
   warnings: wire.warnings,
 })
 
@@ -57,6 +62,7 @@ export const agentSummaryToWire = (summary: AgentSummary): AgentSummaryWire => (
   created_at: summary.createdAt,
   updated_at: summary.updatedAt,
   execution_count: summary.executionCount,
+  image: summary.image ?? null,
 })
 
 export const agentSummaryFromWire = (wire: AgentSummaryWire): AgentSummary => ({
@@ -70,6 +76,7 @@ export const agentSummaryFromWire = (wire: AgentSummaryWire): AgentSummary => ({
   createdAt: wire.created_at,
   updatedAt: wire.updated_at,
   executionCount: wire.execution_count,
+  ...(wire.image && { image: wire.image }),
 })
 
 /** `GET /api/agents/:ref`: the canonical manifest, as the node itself has checked it. */

@@ -1,5 +1,6 @@
 import { agentId, type ExecutionEvent, sandboxId } from '@aegis/core'
 import { z } from 'zod'
+import { pinnedImage, pullProgress } from './image-schema.ts'
 import { failure, id, instant, isolation, limitCause } from './scalars.ts'
 
 const at = { at: instant }
@@ -40,6 +41,13 @@ export const executionEvent = z.discriminatedUnion('type', [
     memoryBytes: z.number(),
   }),
   z.object({ ...at, type: z.literal('execution.started') }),
+  z.object({ ...at, type: z.literal('execution.image-pulling'), progress: pullProgress }),
+  z.object({
+    ...at,
+    type: z.literal('execution.image-pulled'),
+    image: pinnedImage,
+    durationMs: z.number(),
+  }),
   z.object({
     ...at,
     type: z.literal('execution.interrupted'),
@@ -52,6 +60,9 @@ export const executionEvent = z.discriminatedUnion('type', [
     type: z.literal('execution.sandbox-booted'),
     isolation,
     bootMs: z.number(),
+    warm: z.boolean().optional(),
+    image: z.string().optional(),
+    applicationKernel: z.literal('gvisor').optional(),
   }),
   z.object({
     ...iteration,

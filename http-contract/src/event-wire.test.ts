@@ -27,6 +27,24 @@ const everyEvent: { readonly [Type in ExecutionEvent['type']]: EventOf<Type> } =
     at,
   },
   'execution.started': { type: 'execution.started', at },
+  'execution.image-pulling': {
+    type: 'execution.image-pulling',
+    progress: {
+      reference: 'python:3.11',
+      phase: 'downloading',
+      layersDone: 1,
+      layers: 5,
+      downloadedBytes: 1e6,
+      totalBytes: 5e7,
+    },
+    at,
+  },
+  'execution.image-pulled': {
+    type: 'execution.image-pulled',
+    image: { reference: 'python:3.11', id: 'sha256:1', digest: 'python@sha256:2' },
+    durationMs: 1234,
+    at,
+  },
   'execution.interrupted': { type: 'execution.interrupted', at },
   'execution.iteration-started': {
     type: 'execution.iteration-started',
@@ -40,6 +58,9 @@ const everyEvent: { readonly [Type in ExecutionEvent['type']]: EventOf<Type> } =
     sandboxId: box,
     isolation: 'docker',
     bootMs: 12.5,
+    warm: true,
+    image: 'sha256:1',
+    applicationKernel: 'gvisor',
     at,
   },
   'execution.console': {

@@ -64,6 +64,27 @@ function describe(event: ExecutionEvent): Description {
       return { event_type: 'ExecutionQueued', agent_id: event.agentId, data: {} }
     case 'execution.started':
       return { event_type: 'ExecutionStarted', data: {} }
+    case 'execution.image-pulling': {
+      const { reference, phase, layersDone, layers, downloadedBytes, totalBytes } = event.progress
+      return {
+        event_type: 'ImagePulling',
+        data: {
+          reference,
+          phase,
+          layers_done: layersDone,
+          layers,
+          downloaded_bytes: downloadedBytes,
+          total_bytes: totalBytes,
+        },
+      }
+    }
+    case 'execution.image-pulled': {
+      const { reference, id, digest } = event.image
+      return {
+        event_type: 'ImagePulled',
+        data: { reference, id, digest: digest ?? null, duration_ms: event.durationMs },
+      }
+    }
     case 'execution.interrupted':
       return { event_type: 'ExecutionInterrupted', data: {} }
     case 'execution.iteration-started':
@@ -81,6 +102,9 @@ function describe(event: ExecutionEvent): Description {
           sandbox_id: event.sandboxId,
           isolation: event.isolation,
           boot_ms: event.bootMs,
+          warm: event.warm ?? false,
+          image: event.image ?? null,
+          application_kernel: event.applicationKernel ?? null,
         },
       }
     case 'execution.console':

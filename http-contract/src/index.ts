@@ -27,6 +27,18 @@ export {
   executionSummaryToWire,
   failureToWire,
 } from './execution-wire.ts'
+export { pullProgress } from './image-schema.ts'
+export {
+  image,
+  imageFromWire,
+  imageSummaries,
+  imageSummaryFromWire,
+  imageSummaryToWire,
+  imageToWire,
+  pruneResult,
+  pruneResultFromWire,
+  pruneResultToWire,
+} from './image-wire.ts'
 export {
   health,
   hostFindings,
@@ -35,4 +47,10 @@ export {
   nodeStatusToWire,
 } from './node-wire.ts'
 export { isErrorKind, type Problem, problem, statusByKind } from './problem.ts'
+export {
+  sandboxEvent,
+  sandboxStatuses,
+  sandboxStatusFromWire,
+  sandboxStatusToWire,
+} from './sandbox-wire.ts'
 export { executionStatus, id, isolation, success } from './scalars.ts'

@@ -31,6 +31,15 @@ export const nodeStatus = z.object({
     free_cpu_millicores: z.number(),
     free_memory_bytes: z.number(),
   }),
+  sandboxes: z.object({
+    cold: count,
+    warm: count,
+    hot: count,
+    terminated: count,
+    failed: count,
+    warm_starts: count,
+    cold_starts: count,
+  }),
   scripted_model: z.boolean(),
 })
 
@@ -58,6 +67,15 @@ export const nodeStatusToWire = (status: NodeStatus): NodeStatusWire => ({
     free_cpu_millicores: status.capacity.freeCpuMillicores,
     free_memory_bytes: status.capacity.freeMemoryBytes,
   },
+  sandboxes: {
+    cold: status.sandboxes.cold,
+    warm: status.sandboxes.warm,
+    hot: status.sandboxes.hot,
+    terminated: status.sandboxes.terminated,
+    failed: status.sandboxes.failed,
+    warm_starts: status.sandboxes.warmStarts,
+    cold_starts: status.sandboxes.coldStarts,
+  },
   scripted_model: status.scriptedModel,
 })
 
@@ -72,6 +90,15 @@ export const nodeStatusFromWire = (wire: NodeStatusWire): NodeStatus => ({
     memoryBytes: wire.capacity.memory_bytes,
     freeCpuMillicores: wire.capacity.free_cpu_millicores,
     freeMemoryBytes: wire.capacity.free_memory_bytes,
+  },
+  sandboxes: {
+    cold: wire.sandboxes.cold,
+    warm: wire.sandboxes.warm,
+    hot: wire.sandboxes.hot,
+    terminated: wire.sandboxes.terminated,
+    failed: wire.sandboxes.failed,
+    warmStarts: wire.sandboxes.warm_starts,
+    coldStarts: wire.sandboxes.cold_starts,
   },
   scriptedModel: wire.scripted_model,
 })
