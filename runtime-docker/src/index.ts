@@ -1,1 +1,6 @@
-export {}
+export {
+  type EndpointOptions,
+  type EngineEndpoint,
+  type EngineTls,
+  parseEngineEndpoint,
+} from './engine/engine-endpoint.ts'

@@ -1,3 +1,4 @@
+export { abortable } from './abortable.ts'
 export { type Bootstrap, bootstrapFor } from './bootstrap.ts'
 export { connectGuest } from './connect-guest.ts'
 export type { GuestOptions, GuestSession } from './guest-session.ts'
