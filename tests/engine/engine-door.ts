@@ -1,8 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import type {} from './shared-engine.ts'
 import type { TestEngine } from './test-engine.ts'
@@ -12,9 +10,6 @@ import type { TestEngine } from './test-engine.ts'
  * is started, nor even loaded, until the first does.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const directory = mkdtempSync(join(tmpdir(), 'aegis-door-'))
-  const removeDirectory = () => rmSync(directory, { recursive: true, force: true })
-  process.once('exit', removeDirectory)
   const shared = lazyEngine()
   const door = createServer(async (incoming, outgoing) => {
     try {
@@ -23,7 +18,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
       outgoing.writeHead(500).end(`${error}`)
     }
   })
-  const socketPath = join(directory, 'door')
+  // In Linux's abstract namespace: no file to leave behind. It leads to an engine for root only.
+  const socketPath = `\0aegis-engine-door-${randomUUID()}`
   door.listen(socketPath)
   await once(door, 'listening')
   door.unref()
@@ -32,7 +28,6 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     door.close()
     door.closeAllConnections()
     await shared.close()
-    removeDirectory()
   }
 }
 
