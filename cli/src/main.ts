@@ -60,6 +60,7 @@ async function runInvocation(
 ): Promise<number> {
   const cwd = process.cwd()
   const settings = resolveSettings(invocation.globals, process.env, cwd)
+  const connectOptions = { settings, env: process.env, cwd, terminal }
   const context: CommandContext = {
     terminal,
     settings,
@@ -68,9 +69,11 @@ async function runInvocation(
     cwd,
     version,
     readStdin: async () => (await import('./input/read-stdin.ts')).readStdin(process.stdin),
+    confirm: async (question) =>
+      (await import('./input/confirm.ts')).confirm(question, { terminal, stdin: process.stdin }),
     self: [process.execPath, entryPath],
-    connect: async () =>
-      (await import('./node/connect.ts')).connect({ settings, env: process.env, cwd, terminal }),
+    connect: async () => (await import('./node/connect.ts')).connect(connectOptions),
+    connectRunning: async () => (await import('./node/connect.ts')).connectRunning(connectOptions),
   }
   const handler = await invocation.load()
   return handler(context, invocation.args, invocation.options as never)

@@ -1,4 +1,5 @@
 import { type ExecutionLog, makeExecutionLog } from '../log/execution-log.ts'
+import { openLogView } from '../log/log-view.ts'
 import { streamUntilInterrupted } from '../log/stream-until-interrupted.ts'
 import { isTerminalEvent } from '../log/terminal-event.ts'
 import type { CommandHandler } from '../program/command-context.ts'
@@ -31,6 +32,11 @@ export const agentLogs: CommandHandler<{
     return made
   }
 
+  using view = openLogView({
+    terminal,
+    print: terminal.line,
+    isLive: options.follow === true && options.errors !== true && terminal.canRedraw,
+  })
   let isEmpty = true
   const end = await streamUntilInterrupted(
     context,
@@ -38,11 +44,11 @@ export const agentLogs: CommandHandler<{
     (item) => {
       isEmpty = false
       if (terminal.json) terminal.item(eventJson(item.executionId, item))
-      else for (const line of logOf(item.executionId).add(item.event)) terminal.line(line)
+      else view.add(logOf(item.executionId), item.event)
       if (isTerminalEvent(item.event)) logs.delete(item.executionId)
     },
   )
-  for (const log of logs.values()) for (const line of log.end()) terminal.line(line)
+  for (const log of logs.values()) view.end(log)
   if (isEmpty && !terminal.json && end === 'ended') {
     terminal.note(`Agent ${agent} has not run yet. Run it: aegis task execute ${agent} --wait`)
   }

@@ -1,9 +1,12 @@
+import { deployResultToWire } from '@aegis/http-contract'
+import { namePinned } from '../image/name-image.ts'
 import { loadManifest } from '../input/load-manifest.ts'
 import type { CommandHandler } from '../program/command-context.ts'
 import { exitCodes } from '../program/exit-code.ts'
 import { count, formatBytes } from '../terminal/format.ts'
 import { noteWarnings } from '../terminal/note-warnings.ts'
 import { sanitiseLine } from '../terminal/sanitise.ts'
+import { deployShown } from './deploy-shown.ts'
 
 export const deployAgent: CommandHandler<{
   readonly replace?: boolean
@@ -27,16 +30,19 @@ export const deployAgent: CommandHandler<{
 
   await using connection = await context.connect()
   const { agents } = connection.controlPlane
-  const result = await agents.deploy(manifest, { replace: options.replace === true })
-  const { id, revision, changed, warnings } = result
+  const replace = options.replace === true
+  const result = await deployShown(context, agents, manifest, { replace })
+  if (result === 'interrupted') return exitCodes.interrupted
+  const { id, revision, changed, image, warnings } = result
   if (terminal.json) {
-    terminal.document({ agent_id: id, name, revision, changed, warnings })
+    terminal.document({ ...deployResultToWire(result), name })
     return exitCodes.success
   }
   noteWarnings(terminal, warnings)
   const what = changed ? 'Deployed' : 'Nothing changed:'
   terminal.line(`${what} agent ${terminal.style.bold(name)} revision ${revision}`)
   terminal.line(`Id: ${id}`)
+  if (image !== undefined) terminal.line(`Image: ${sanitiseLine(namePinned(image))}`)
   terminal.line(terminal.style.dim(`Run it: aegis task execute ${name} --input "..." --wait`))
   return exitCodes.success
 }

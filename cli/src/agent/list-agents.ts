@@ -1,5 +1,6 @@
 import type { AgentStatus, AgentSummary } from '@aegis/core'
 import { agentSummaryToWire } from '@aegis/http-contract'
+import { shortImageId } from '../image/name-image.ts'
 import type { CommandHandler } from '../program/command-context.ts'
 import { exitCodes } from '../program/exit-code.ts'
 import { count } from '../terminal/format.ts'
@@ -18,12 +19,13 @@ export const listAgents: CommandHandler<object> = async (context) => {
   } else {
     terminal.line(`${count(agents.length, 'agent')}:`)
     const { columns, style } = terminal
-    terminal.line(renderTable(columnsOf(style), agents, { columns, title: style.dim }))
+    terminal.line(renderTable(columnsOf(style, agents), agents, { columns, title: style.dim }))
   }
   return exitCodes.success
 }
 
-function columnsOf(style: Style): readonly Column<AgentSummary>[] {
+function columnsOf(style: Style, agents: readonly AgentSummary[]): readonly Column<AgentSummary>[] {
+  const hasImages = agents.some(({ image }) => image !== undefined)
   return [
     { title: 'ID', value: (agent) => agent.id },
     { title: 'NAME', value: (agent) => agent.name, paint: style.bold },
@@ -34,8 +36,16 @@ function columnsOf(style: Style): readonly Column<AgentSummary>[] {
       paint: (text, agent) => paintAgentStatus(style, agent.status)(text),
     },
     { title: 'RUNS', value: (agent) => String(agent.executionCount), align: 'right' },
+    ...(hasImages ? [imageColumn] : []),
     { title: 'DESCRIPTION', value: (agent) => agent.description, flexible: true },
   ]
+}
+
+const imageColumn: Column<AgentSummary> = {
+  title: 'IMAGE',
+  value: ({ image }) =>
+    image === undefined ? '' : `${image.reference} (${shortImageId(image.id)})`,
+  flexible: true,
 }
 
 function paintAgentStatus(style: Style, status: AgentStatus): (text: string) => string {

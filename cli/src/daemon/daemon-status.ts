@@ -1,4 +1,4 @@
-import type { NodeStatus } from '@aegis/core'
+import type { NodeStatus, SandboxCounts } from '@aegis/core'
 import { findDaemon } from '@aegis/daemon'
 import { nodeStatusToWire } from '@aegis/http-contract'
 import { connectDaemon } from '../node/connect.ts'
@@ -42,7 +42,8 @@ export const daemonStatus: CommandHandler<object> = async (context) => {
 }
 
 function factsOf(status: NodeStatus): readonly (readonly [string, string])[] {
-  const { capacity } = status
+  const { capacity, sandboxes } = status
+  const { hot, warm, cold, failed } = sandboxes
   const executions = Object.entries(status.executions)
     .filter(([, number]) => number > 0)
     .map(([name, number]) => `${number} ${name.replace('_', ' ')}`)
@@ -51,6 +52,18 @@ function factsOf(status: NodeStatus): readonly (readonly [string, string])[] {
   return [
     ['Node', `${status.name}, version ${status.version}`],
     ['Executions', executions.length === 0 ? 'none yet' : executions.join(', ')],
+    [
+      'Sandboxes',
+      `${hot} running, ${warm} warm, ${cold} booting${failed === 0 ? '' : `; ${failed} failed so far`}`,
+    ],
+    ['Starts', startsOf(sandboxes)],
     ['Free', `${free}, ${memory} memory`],
   ]
+}
+
+/** How often a task found a sandbox that was waiting for it. */
+function startsOf({ warmStarts, coldStarts }: SandboxCounts): string {
+  const starts = warmStarts + coldStarts
+  if (starts === 0) return 'none yet'
+  return `${warmStarts} of ${starts} warm (${Math.round((warmStarts / starts) * 100)} %)`
 }

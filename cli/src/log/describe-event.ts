@@ -1,10 +1,11 @@
 import type { ExecutionEvent, Failure, LlmCall, ResourceUsage } from '@aegis/core'
+import { namePinned, shortImageId } from '../image/name-image.ts'
 import { count, formatBytes, formatCost, formatMs } from '../terminal/format.ts'
 import type { LogLine } from './log-line.ts'
 
-/** An event that is not console output, in words. A text of several lines becomes several lines. */
+/** An event that is neither console output nor a pull's progress, in words. A text of several lines becomes several lines. */
 export function describeEvent(
-  event: Exclude<ExecutionEvent, { type: 'execution.console' }>,
+  event: Exclude<ExecutionEvent, { type: 'execution.console' | 'execution.image-pulling' }>,
 ): readonly LogLine[] {
   const { at } = event
   const line = (label: string, text: string, rest: Partial<LogLine> = {}): LogLine => ({
@@ -31,15 +32,14 @@ export function describeEvent(
       ]
     case 'execution.started':
       return [line('started', '')]
+    case 'execution.image-pulled':
+      return [line('image', `${namePinned(event.image)} pulled in ${formatMs(event.durationMs)}`)]
     case 'execution.interrupted':
       return [line('interrupted', 'the node stopped; it runs again from here', { tone: 'warning' })]
     case 'execution.iteration-started':
       return [line('iteration', `${event.iteration} started`), ...detail('prompt', event.action)]
     case 'execution.sandbox-booted':
-      return detail(
-        'sandbox',
-        `${event.sandboxId} (${event.isolation}) up in ${formatMs(event.bootMs)}`,
-      )
+      return detail('sandbox', `${event.sandboxId} ${describeBoot(event)}`)
     case 'execution.llm-called':
       return [
         line('llm', describeCall(event.call), event.call.error === undefined ? {} : bad),
@@ -89,6 +89,19 @@ export function describeEvent(
         ),
       ]
   }
+}
+
+/** `(docker, gvisor, image 3f2a9c01b7de) was warm, ready in 2 ms`. */
+export function describeBoot(
+  event: Extract<ExecutionEvent, { type: 'execution.sandbox-booted' }>,
+): string {
+  const kind = [
+    event.isolation,
+    ...(event.applicationKernel === undefined ? [] : [event.applicationKernel]),
+    ...(event.image === undefined ? [] : [`image ${shortImageId(event.image)}`]),
+  ].join(', ')
+  const took = formatMs(event.bootMs)
+  return `(${kind}) ${event.warm === true ? `was warm, ready in ${took}` : `up in ${took}`}`
 }
 
 /** `memory_limit: The agent used more than 128Mi … (killed by KILL)`. */

@@ -1,4 +1,5 @@
 import type { ExecutionEvent } from '@aegis/core'
+import { makePullReport } from '../image/pull-report.ts'
 import { sanitiseLine } from '../terminal/sanitise.ts'
 import type { Style } from '../terminal/style.ts'
 import { describeEvent } from './describe-event.ts'
@@ -30,6 +31,7 @@ export function makeExecutionLog(options: ExecutionLogOptions): ExecutionLog {
     stdout: makeLineAssembler(),
     stderr: makeLineAssembler(),
   }
+  const pull = makePullReport()
   let lastAt = ''
   const rest = (): readonly LogLine[] => [
     ...streams.stdout.rest().map((text) => consoleLine(lastAt, 'stdout', text)),
@@ -40,6 +42,11 @@ export function makeExecutionLog(options: ExecutionLogOptions): ExecutionLog {
 
   return {
     add(event) {
+      if (event.type === 'execution.image-pulling') {
+        // One a second would drown the rest.
+        const text = pull.news(event.progress, Date.parse(event.at))
+        return print(text === undefined ? [] : [imageLine(event.at, text)])
+      }
       if (event.type !== 'execution.console') {
         // What a dead iteration left unfinished belongs before whatever happened next.
         const lines = [...(endsConsole(event) ? rest() : []), ...describeEvent(event)]
@@ -53,6 +60,15 @@ export function makeExecutionLog(options: ExecutionLogOptions): ExecutionLog {
     end: () => print(rest()),
   }
 }
+
+const imageLine = (at: string, text: string): LogLine => ({
+  at,
+  label: 'image',
+  text,
+  tone: 'plain',
+  level: 'normal',
+  isError: false,
+})
 
 const endsConsole = (event: ExecutionEvent): boolean =>
   event.type !== 'execution.llm-called' && event.type !== 'execution.denied'

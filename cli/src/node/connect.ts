@@ -25,6 +25,14 @@ export interface ConnectOptions {
  * @throws AegisError `unavailable` / `daemon.absent`, `daemon.unhealthy` · `conflict` / `home.locked`
  */
 export async function connect(options: ConnectOptions): Promise<Connection> {
+  return (await connectRunning(options)) ?? openEmbedded(options)
+}
+
+/**
+ * The daemon that was asked for, or the one of this AEGIS_HOME; undefined where none runs.
+ * @throws AegisError `unavailable` / `daemon.absent`, `daemon.unhealthy`
+ */
+export async function connectRunning(options: ConnectOptions): Promise<Connection | undefined> {
   const { home, isTargetExplicit, host, port } = options.settings
   const daemon = await findDaemon(home)
   if (isTargetExplicit) {
@@ -47,7 +55,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
         { details: { help: 'aegis daemon stop --force, then aegis daemon start' } },
       )
     case 'stopped':
-      return openEmbedded(options)
+      return undefined
   }
 }
 

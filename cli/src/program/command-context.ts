@@ -16,10 +16,14 @@ export interface CommandContext {
   readonly version: string
   /** Resolves with what was piped into the command. */
   readonly readStdin: () => Promise<string>
+  /** Asks a person; undefined where nobody can answer. */
+  readonly confirm: (question: string) => Promise<boolean | undefined>
   /** The argv that starts this very program again, as a daemon. */
   readonly self: readonly [string, ...string[]]
   /** The daemon of this AEGIS_HOME, or, where none runs, a node inside this process. */
   connect(): Promise<Connection>
+  /** The same, and undefined where no daemon runs: for what only a daemon can have. */
+  connectRunning(): Promise<Connection | undefined>
 }
 
 /** One command. `options` holds its own flags; those of all commands are in the settings. */

@@ -7,7 +7,7 @@ export const exitCodes = {
   /** Wrong flags, arguments, manifest, configuration or input. */
   usage: 2,
   daemonAbsent: 3,
-  /** No such agent or execution. */
+  /** No such agent, execution or image. */
   notFound: 4,
   /** The execution that was waited for failed, timed out or was cancelled. */
   executionFailed: 5,

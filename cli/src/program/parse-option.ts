@@ -20,6 +20,15 @@ export function parseSeconds(text: string): number {
   return wholeNumber(text.replace(/s$/, ''), 0, 86_400)
 }
 
+/** Seconds between two looks, also parts of one. @throws InvalidArgumentError */
+export function parseInterval(text: string): number {
+  const seconds = /^\d{1,4}(\.\d{1,3})?s?$/.test(text) ? Number.parseFloat(text) : Number.NaN
+  if (!(seconds >= 0.1 && seconds <= 3600)) {
+    throw new InvalidArgumentError('It is a number of seconds from 0.1 to 3600.')
+  }
+  return seconds
+}
+
 function wholeNumber(text: string, least: number, most: number): number {
   const number = /^[+-]?\d{1,9}$/.test(text) ? Number(text) : Number.NaN
   if (!(number >= least && number <= most)) {

@@ -4,6 +4,7 @@ import type { CommandHandler } from './command-context.ts'
 import { addConfigCommands } from './config-commands.ts'
 import { addDaemonCommands } from './daemon-commands.ts'
 import { addHostCommands } from './host-commands.ts'
+import { addImageCommands } from './image-commands.ts'
 import type { GlobalOptions } from './settings.ts'
 import { logLevels, parseLogLevel, parsePort } from './settings.ts'
 import { addTaskCommands } from './task-commands.ts'
@@ -51,6 +52,7 @@ export function makeProgram(options: {
   addDaemonCommands(program, dispatch)
   addAgentCommands(program, dispatch)
   addTaskCommands(program, dispatch)
+  addImageCommands(program, dispatch)
   addConfigCommands(program, dispatch)
   addHostCommands(program, dispatch)
   program.addHelpText('after', firstSteps)

@@ -61,9 +61,9 @@ function describe({ description, argChoices, defaultValue }: Option): string {
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;')
 
-const introduction = `\`aegis\` talks to the daemon of its AEGIS_HOME. Where none runs, \`agent\`, \`task\` and \`config\`
-commands do their work themselves on the same home, and say so on stderr; a task is then waited for,
-and Ctrl-C cancels it. Wherever an agent is named, its name and its id mean the same.
+const introduction = `\`aegis\` talks to the daemon of its AEGIS_HOME. Where none runs, \`agent\`, \`task\`, \`image\` and
+\`config\` commands do their work themselves on the same home, and say so on stderr; a task is then
+waited for, and Ctrl-C cancels it. Wherever an agent is named, its name and its id mean the same.
 
 Results go to stdout; notes, progress and errors to stderr. With \`--json\`, every command prints one
 JSON document (streams: one line per item) with the field names of the HTTP API, and an error is one
@@ -74,11 +74,11 @@ const exitCodeSection = `## Exit codes
 
 | code | meaning |
 |---|---|
-| 0 | success; also: the daemon was stopped already, or runs already |
+| 0 | success; also: the daemon was stopped already, or runs already; Ctrl-C ended \`task top\` |
 | 1 | something else went wrong; \`doctor\`: no agent can be isolated here |
 | 2 | a wrong or missing command, flag, argument, manifest, configuration or input |
 | 3 | the daemon is needed (\`--host\` or \`--port\` was given) or recorded, and does not answer |
-| 4 | no such agent or execution |
+| 4 | no such agent, execution or image |
 | 5 | the execution that was waited for failed, timed out or was cancelled |
 | 130 | Ctrl-C ended the command; an execution that was detached from goes on |`
 

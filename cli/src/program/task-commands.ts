@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { parseLimit, parsePriority } from './parse-option.ts'
+import { parseInterval, parseLimit, parsePriority } from './parse-option.ts'
 import type { Dispatch } from './program.ts'
 
 const statuses = ['pending', 'queued', 'running', 'completed', 'failed', 'cancelled', 'timed_out']
@@ -26,11 +26,10 @@ export function addTaskCommands(program: Command, dispatch: Dispatch): void {
         .default(0),
     )
     .addOption(
-      new Option('--isolation <runtime>', "Instead of the manifest's choice").choices([
-        'process',
-        'docker',
-        'firecracker',
-      ]),
+      new Option(
+        '--isolation <runtime>',
+        "Instead of the manifest's choice, where the operator permits it",
+      ).choices(['process', 'docker', 'firecracker']),
     )
     .addOption(
       new Option(
@@ -56,6 +55,7 @@ export function addTaskCommands(program: Command, dispatch: Dispatch): void {
     .command('status')
     .argument('<execution>', 'Id')
     .description('Show one execution: state, times, tokens, output or failure')
+    .option('-v, --verbose', 'Also its sandboxes: isolation, image, warm or not, time to boot')
     .action(dispatch(async () => (await import('../task/task-status.ts')).taskStatus))
 
   task
@@ -66,6 +66,18 @@ export function addTaskCommands(program: Command, dispatch: Dispatch): void {
     .option('-e, --errors-only', 'Only failures, denials and what was written to stderr')
     .option('-v, --verbose', 'Also prompts, answers and sandboxes')
     .action(dispatch(async () => (await import('../task/task-logs.ts')).taskLogs))
+
+  task
+    .command('top')
+    .description('Show what runs now and what it uses, until Ctrl-C')
+    .addOption(
+      new Option('-i, --interval <seconds>', 'Time between two looks')
+        .argParser(parseInterval)
+        .default(2),
+    )
+    .option('--once', 'Look once, and end')
+    .option('-a, --all', 'Also sandboxes that boot, or wait for a task')
+    .action(dispatch(async () => (await import('../task/top-tasks.ts')).topTasks))
 
   task
     .command('cancel')

@@ -1,9 +1,12 @@
 import type { AgentId, Isolation } from '@aegis/core'
 import { failureToWire } from '@aegis/http-contract'
+import { deployShown } from '../agent/deploy-shown.ts'
+import { makePullReport } from '../image/pull-report.ts'
 import { isManifestPath, loadManifest } from '../input/load-manifest.ts'
 import { parseInput } from '../input/parse-input.ts'
 import { describeFailure } from '../log/describe-event.ts'
 import { makeExecutionLog } from '../log/execution-log.ts'
+import { openLogView } from '../log/log-view.ts'
 import type { Connection } from '../node/connect.ts'
 import { noteScriptedModel } from '../node/note-scripted-model.ts'
 import type { CommandContext, CommandHandler } from '../program/command-context.ts'
@@ -13,7 +16,7 @@ import { eventJson } from '../terminal/event-json.ts'
 import { noteWarnings } from '../terminal/note-warnings.ts'
 import { showProgress } from '../terminal/progress.ts'
 import { reportFailure } from '../terminal/report-error.ts'
-import { sanitise } from '../terminal/sanitise.ts'
+import { sanitise, sanitiseLine } from '../terminal/sanitise.ts'
 import { type Ended, watchExecution } from './watch-execution.ts'
 
 interface ExecuteFlags {
@@ -33,7 +36,8 @@ export const executeTask: CommandHandler<ExecuteFlags> = async (context, [agent 
   const { agents, executions } = connection.controlPlane
   let ref: string | AgentId = agent
   if (manifest !== undefined) {
-    const deployed = await agents.deploy(manifest, { replace: true })
+    const deployed = await deployShown(context, agents, manifest, { replace: true })
+    if (deployed === 'interrupted') return exitCodes.interrupted
     const { name } = manifest.metadata
     if (deployed.changed && !context.terminal.json) {
       context.terminal.note(`Deployed agent ${name} revision ${deployed.revision}`)
@@ -48,6 +52,8 @@ export const executeTask: CommandHandler<ExecuteFlags> = async (context, [agent 
   // Awaited here: the connection must outlive it.
   return await watch(context, connection, id, flags)
 }
+
+const waiting = 'waiting for the agent'
 
 function printQueued({ terminal }: CommandContext, id: string): ExitCode {
   if (terminal.json) {
@@ -75,16 +81,27 @@ async function watch(
     errorsOnly: false,
   })
   const isFollowed = flags.follow === true
-  const progress = isFollowed ? undefined : showProgress(terminal, 'waiting for the agent')
+  using view = openLogView({
+    terminal,
+    print,
+    isLive: isOutputWanted ? terminal.interactive : terminal.canRedraw,
+  })
+  const progress = isFollowed ? undefined : showProgress(terminal, waiting)
+  const pull = makePullReport()
   const outcome = await watchExecution(context, connection, id, {
     onInterrupt: flags.onInterrupt ?? (connection.mode === 'daemon' ? 'detach' : 'cancel'),
     onItem(item) {
-      if (!isFollowed) return
-      if (!terminal.json) for (const line of log.add(item.event)) print(line)
+      if (!isFollowed) {
+        progress?.update(
+          item.event.type === 'execution.image-pulling'
+            ? sanitiseLine(pull.now(item.event.progress, Date.parse(item.event.at)))
+            : waiting,
+        )
+      } else if (!terminal.json) view.add(log, item.event)
       else if (!isOutputWanted) terminal.item(eventJson(id, item))
     },
-    beforeNote: () => progress?.[Symbol.dispose](),
-  }).finally(() => progress?.[Symbol.dispose]())
+    beforeNote: () => (progress ?? view)[Symbol.dispose](),
+  }).finally(() => (progress ?? view)[Symbol.dispose]())
 
   if (outcome.kind === 'detached') return exitCodes.interrupted
   if (isOutputWanted) printOutcome(context, id, outcome)

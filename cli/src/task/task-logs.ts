@@ -1,4 +1,5 @@
 import { makeExecutionLog } from '../log/execution-log.ts'
+import { openLogView } from '../log/log-view.ts'
 import { streamUntilInterrupted } from '../log/stream-until-interrupted.ts'
 import type { CommandHandler } from '../program/command-context.ts'
 import { exitCodes } from '../program/exit-code.ts'
@@ -18,14 +19,19 @@ export const taskLogs: CommandHandler<{
     verbose: options.verbose === true || isDebugging(context.settings),
     errorsOnly: options.errorsOnly === true,
   })
+  using view = openLogView({
+    terminal,
+    print: terminal.line,
+    isLive: options.follow === true && options.errorsOnly !== true && terminal.canRedraw,
+  })
   const end = await streamUntilInterrupted(
     context,
     (signal) => executions.events(id, { follow: options.follow === true }, signal),
     (item) => {
       if (terminal.json) terminal.item(eventJson(id, item))
-      else for (const line of log.add(item.event)) terminal.line(line)
+      else view.add(log, item.event)
     },
   )
-  if (!terminal.json) for (const line of log.end()) terminal.line(line)
+  if (!terminal.json) view.end(log)
   return end === 'ended' ? exitCodes.success : exitCodes.interrupted
 }

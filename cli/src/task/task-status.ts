@@ -1,21 +1,31 @@
-import type { ExecutionDetail } from '@aegis/core'
+import type { ExecutionControl, ExecutionDetail, ExecutionEvent } from '@aegis/core'
 import { executionDetailToWire } from '@aegis/http-contract'
-import { describeFailure } from '../log/describe-event.ts'
+import { describeBoot, describeFailure } from '../log/describe-event.ts'
 import type { CommandHandler } from '../program/command-context.ts'
 import { exitCodes } from '../program/exit-code.ts'
 import { formatCost, formatMs } from '../terminal/format.ts'
 import { printFacts } from '../terminal/print-facts.ts'
 import { sanitise } from '../terminal/sanitise.ts'
 
-export const taskStatus: CommandHandler<object> = async (context, [id = '']) => {
+export const taskStatus: CommandHandler<{ readonly verbose?: boolean }> = async (
+  context,
+  [id = ''],
+  { verbose = false },
+) => {
   const { terminal } = context
   await using connection = await context.connect()
-  const execution = await connection.controlPlane.executions.find(id)
+  const { executions } = connection.controlPlane
+  const execution = await executions.find(id)
+  const sandboxes = verbose ? await sandboxesOf(executions, id) : []
   if (terminal.json) {
-    terminal.document(executionDetailToWire(execution))
+    const wire = executionDetailToWire(execution)
+    terminal.document(verbose ? { ...wire, sandboxes: sandboxes.map(bootToJson) } : wire)
     return exitCodes.success
   }
-  printFacts(terminal, factsOf(execution))
+  printFacts(terminal, [
+    ...factsOf(execution),
+    ...sandboxes.map((boot) => ['Sandbox', describeSandbox(boot)] as const),
+  ])
   if (execution.output !== undefined) {
     terminal.line(terminal.style.dim('Output'))
     const text = sanitise(execution.output).replace(/\n$/, '')
@@ -45,3 +55,30 @@ function factsOf(execution: ExecutionDetail): readonly (readonly [string, string
     ['Input', JSON.stringify(execution.input)],
   ]
 }
+
+type Boot = Extract<ExecutionEvent, { readonly type: 'execution.sandbox-booted' }>
+
+/** The sandboxes that an execution has had so far, one an iteration. */
+async function sandboxesOf(
+  executions: Pick<ExecutionControl, 'events'>,
+  id: string,
+): Promise<readonly Boot[]> {
+  const boots: Boot[] = []
+  for await (const { event } of executions.events(id, {}, new AbortController().signal)) {
+    if (event.type === 'execution.sandbox-booted') boots.push(event)
+  }
+  return boots
+}
+
+const describeSandbox = (boot: Boot): string => `iteration ${boot.iteration} ${describeBoot(boot)}`
+
+const bootToJson = (boot: Boot) => ({
+  iteration: boot.iteration,
+  id: boot.sandboxId,
+  isolation: boot.isolation,
+  application_kernel: boot.applicationKernel ?? null,
+  image: boot.image ?? null,
+  warm: boot.warm ?? false,
+  boot_ms: boot.bootMs,
+  booted_at: boot.at,
+})

@@ -27,15 +27,21 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 || amount >= 10 ? Math.round(amount) : amount.toFixed(1)} ${units[unit]}`
 }
 
+/** `12s`, `5m`, `3h`, `2d`, `4y`: a time span where there is little room. */
+export function formatSpan(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000))
+  if (seconds < 60) return `${seconds}s`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m`
+  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)}h`
+  const days = Math.floor(seconds / 86_400)
+  return days < 730 ? `${days}d` : `${Math.floor(days / 365)}y`
+}
+
 /** `just now`, `12s ago`, `5m ago`, `3h ago`, `2d ago`. */
 export function formatAge(instant: string, nowMs: number): string {
-  const seconds = Math.floor((nowMs - Date.parse(instant)) / 1000)
-  if (Number.isNaN(seconds)) return instant
-  if (seconds < 2) return 'just now'
-  if (seconds < 60) return `${seconds}s ago`
-  if (seconds < 3600) return `${Math.floor(seconds / 60)}m ago`
-  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)}h ago`
-  return `${Math.floor(seconds / 86_400)}d ago`
+  const ms = nowMs - Date.parse(instant)
+  if (Number.isNaN(ms)) return instant
+  return ms < 2000 ? 'just now' : `${formatSpan(ms)} ago`
 }
 
 /** `1 iteration`, `2 iterations`. */

@@ -1,3 +1,4 @@
+import { cut } from './cut.ts'
 import type { Terminal } from './terminal.ts'
 
 /** A line on stderr that says what is going on; nothing where nobody looks. */
@@ -7,6 +8,8 @@ export interface Progress extends Disposable {
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
 const frameMs = 100
+/** The frame, the space behind it, and one column for the cursor. */
+const frameColumns = 3
 
 /** `text` must be safe to show. Dispose it before anything else is written to the terminal. */
 export function showProgress(terminal: Terminal, text: string): Progress {
@@ -14,8 +17,11 @@ export function showProgress(terminal: Terminal, text: string): Progress {
     return { update: () => {}, [Symbol.dispose]: () => {} }
   let current = text
   let frame = 0
+  let isOver = false
   const draw = () => {
-    terminal.writeNote(`\r\x1b[2K${terminal.noteStyle.accent(frames[frame] ?? '')} ${current}`)
+    // A line that wrapped could not be wiped again.
+    const fitting = cut(current, terminal.noteColumns - frameColumns)
+    terminal.writeNote(`\r\x1b[2K${terminal.noteStyle.accent(frames[frame] ?? '')} ${fitting}`)
     frame = (frame + 1) % frames.length
   }
   draw()
@@ -25,6 +31,8 @@ export function showProgress(terminal: Terminal, text: string): Progress {
       current = next
     },
     [Symbol.dispose]() {
+      if (isOver) return
+      isOver = true
       clearInterval(timer)
       terminal.writeNote('\r\x1b[2K')
     },

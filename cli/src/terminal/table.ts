@@ -1,5 +1,6 @@
 import CliTable from 'cli-table3'
 import stringWidth from 'string-width'
+import { cut } from './cut.ts'
 import { sanitiseLine } from './sanitise.ts'
 
 export interface Column<Row> {
@@ -77,16 +78,6 @@ function widestFlexible<Row>(
     if (found === undefined || width > (widths[found] ?? 0)) found = index
   }
   return found
-}
-
-function cut(text: string, width: number): string {
-  if (stringWidth(text) <= width) return text
-  let short = ''
-  for (const character of text) {
-    if (stringWidth(short + character) > width - 1) break
-    short += character
-  }
-  return `${short}…`
 }
 
 const borderless = {

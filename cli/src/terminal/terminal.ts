@@ -12,8 +12,16 @@ export interface Terminal {
   readonly interactive: boolean
   /** Stdout is a terminal: what an agent wrote must be made safe before it is shown. */
   readonly outIsTerminal: boolean
-  /** Columns of stdout; without limit when it is no terminal. */
+  /** Stdout is a terminal that can draw again what it shows already. */
+  readonly canRedraw: boolean
+  /** Columns of stdout now; without limit when it is no terminal. */
   readonly columns: number
+  /** Rows of stdout now; without limit when it is no terminal. */
+  readonly rows: number
+  /** Columns of stderr now; without limit when it is no terminal. */
+  readonly noteColumns: number
+  /** Calls back when somebody changes the size of the terminal, until disposed. */
+  onResize(listener: () => void): Disposable
   /** Text for stdout as it is, without a line feed added. */
   write(text: string): void
   line(text?: string): void
@@ -39,6 +47,9 @@ export interface TerminalOptions {
 export interface OutputStream {
   readonly isTTY?: boolean
   readonly columns?: number
+  readonly rows?: number
+  on?(event: 'resize', listener: () => void): unknown
+  off?(event: 'resize', listener: () => void): unknown
   write(text: string): unknown
 }
 
@@ -51,7 +62,20 @@ export function makeTerminal({ stdout, stderr, json, colour, env }: TerminalOpti
     json,
     interactive: stderr.isTTY === true && env.TERM !== 'dumb' && !env.CI,
     outIsTerminal,
-    columns: outIsTerminal ? (stdout.columns ?? 80) : Number.POSITIVE_INFINITY,
+    canRedraw: outIsTerminal && env.TERM !== 'dumb',
+    get columns() {
+      return outIsTerminal ? (stdout.columns ?? 80) : Number.POSITIVE_INFINITY
+    },
+    get rows() {
+      return outIsTerminal ? (stdout.rows ?? 24) : Number.POSITIVE_INFINITY
+    },
+    get noteColumns() {
+      return stderr.isTTY === true ? (stderr.columns ?? 80) : Number.POSITIVE_INFINITY
+    },
+    onResize(listener) {
+      stdout.on?.('resize', listener)
+      return { [Symbol.dispose]: () => void stdout.off?.('resize', listener) }
+    },
     write: (text) => void stdout.write(text),
     line: (text = '') => void stdout.write(`${text}\n`),
     note: (text) => void stderr.write(`${text}\n`),
