@@ -34,17 +34,11 @@ export async function imageTar(name: ImageName): Promise<string> {
   const tar = join(directory, `${name}-${await digestOf(recipe)}.tar`)
   if (await exists(tar)) return tar
   await mkdir(directory, { recursive: true })
-  // Several processes may need it at once: one makes it, the others wait for that.
-  const script = `[ -e "$2" ] || { ${recipe.script}\nmv "$1" "$2"; }`
-  await run('flock', [
-    `${directory}/${name}.lock`,
-    'sh',
-    '-euc',
-    script,
-    'sh',
-    `${tar}.part.tar`,
-    tar,
-  ])
+  const draft = join(directory, `${name}.tar`)
+  // Several processes may need it at once: one makes it and removes what earlier recipes made.
+  const script = `[ -e "$2" ] || { ${recipe.script}\nrm -f "$3"-*.tar; mv "$1" "$2"; }`
+  const prefix = join(directory, name)
+  await run('flock', [`${prefix}.lock`, 'sh', '-euc', script, 'sh', draft, tar, prefix])
   return tar
 }
 

@@ -15,11 +15,18 @@ export interface ImageRecipe {
 const tinySource = fileURLToPath(new URL('./images/tiny.c', import.meta.url))
 const searchPath = 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
+/** Programs that a slim image of Debian has too, without its package manager. */
+const baseOfDebian = [
+  ...['base-files', 'base-passwd', 'libc-bin', 'ca-certificates', 'netbase', 'tzdata'],
+  ...['dash', 'bash', 'coreutils', 'grep', 'sed', 'findutils', 'diffutils', 'tar', 'gzip'],
+  ...['hostname', 'mount', 'util-linux'],
+]
+
 /** Images like those of Docker Hub, made without it. */
 export const imageRecipes: Readonly<Record<ImageName, ImageRecipe>> = {
   python: {
     reference: 'python:3.11',
-    script: debian('python3', 'python3-distutils', 'python-is-python3', 'netbase', 'tzdata'),
+    script: debian('python3', 'python3-distutils', 'python-is-python3'),
     sources: [],
     changes: [searchPath, 'ENV LANG=C.UTF-8', 'CMD ["python3"]'],
   },
@@ -47,7 +54,7 @@ export const imageRecipes: Readonly<Record<ImageName, ImageRecipe>> = {
  * seconds instead of a minute. What that would have made and programs look for is made here.
  */
 function debian(...packages: readonly string[]): string {
-  const base = ['dash', 'coreutils', 'base-files', 'base-passwd', 'libc-bin', 'ca-certificates']
+  const include = [...baseOfDebian, ...packages].join(',')
   const finish = `
     cd "$1"
     cp usr/share/base-passwd/passwd.master etc/passwd
@@ -55,7 +62,6 @@ function debian(...packages: readonly string[]): string {
     mkdir -p etc/ssl/certs
     cat usr/share/ca-certificates/mozilla/*.crt > etc/ssl/certs/ca-certificates.crt
     rm -rf usr/share/doc usr/share/man usr/share/locale var/cache/apt var/lib/apt`
-  const include = [...base, ...packages].join(',')
   return `mmdebstrap --quiet --mode=root --variant=extract --format=tar --include=${include} \
-    --customize-hook='${finish}' bookworm "$1"`
+    --extract-hook='${finish}' bookworm "$1"`
 }
