@@ -19,8 +19,9 @@ import {
 } from '@aegis/http-contract'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { answers, eventAnswers } from './answers.ts'
+import { answers, eventAnswers, progressAnswers } from './answers.ts'
 import type { EventStreams } from './event-stream-reply.ts'
+import { forReader } from './for-reader.ts'
 import { takeYamlBodies } from './parse-body.ts'
 import {
   agentEventsQuery,
@@ -34,15 +35,19 @@ import {
   noQuery,
   reasonBody,
 } from './requests.ts'
+import { showProgress } from './show-progress.ts'
+import { wantsEvents } from './wants-events.ts'
 
 interface Deps {
   readonly controlPlane: ControlPlane
   readonly streams: EventStreams
+  readonly closing: AbortSignal
 }
 
-export const agentRoutes: FastifyPluginAsyncZod<Deps> = async (app, { controlPlane, streams }) => {
+export const agentRoutes: FastifyPluginAsyncZod<Deps> = async (app, deps) => {
+  const { controlPlane, streams } = deps
   const { agents, executions } = controlPlane
-  await app.register(deployRoute, { controlPlane })
+  await app.register(deployRoute, deps)
 
   app.get(
     '/agents',
@@ -190,9 +195,9 @@ async function* behind(
 }
 
 /** By itself, since only here YAML is taken. */
-const deployRoute: FastifyPluginAsyncZod<Pick<Deps, 'controlPlane'>> = async (
+const deployRoute: FastifyPluginAsyncZod<Deps> = async (
   app,
-  { controlPlane },
+  { controlPlane: { agents }, streams, closing },
 ) => {
   takeYamlBodies(app)
   app.post(
@@ -203,12 +208,22 @@ const deployRoute: FastifyPluginAsyncZod<Pick<Deps, 'controlPlane'>> = async (
         consumes: ['application/json', 'application/yaml'],
         querystring: deployQuery,
         body: z.unknown().meta({ ...manifestJsonSchema() }),
-        response: answers(deployResult),
+        response: progressAnswers(deployResult, '`progress` …, then `deployed`'),
       },
     },
-    async ({ body, query }) => {
+    async (request, reply) => {
+      const { body, query } = request
       const parsed = typeof body === 'string' ? parseManifest(body) : parseManifestValue(body)
-      return deployResultToWire(await controlPlane.agents.deploy(parsed, query))
+      if (!wantsEvents(request)) {
+        const deploy = (signal: AbortSignal) => agents.deploy(parsed, { ...query, signal })
+        return deployResultToWire(await forReader(reply, closing, deploy))
+      }
+      return streams.send(reply, (signal) =>
+        showProgress(async (onProgress) => {
+          const result = await agents.deploy(parsed, { ...query, onProgress, signal })
+          return { event: 'deployed', data: deployResultToWire(result) }
+        }),
+      )
     },
   )
 }

@@ -1,4 +1,4 @@
-import { problem, streamedEvent } from '@aegis/http-contract'
+import { problem, pullProgress, streamedEvent } from '@aegis/http-contract'
 import { z } from 'zod'
 
 const failed = {
@@ -12,12 +12,29 @@ export const answers = <Schema extends z.ZodType>(schema: Schema) => ({
   default: failed,
 })
 
-/** The answers of a route that streams events. */
-export const eventAnswers = {
+/** The answers of a route that streams events; `schema` is that of each one's data. */
+export const streamAnswers = <Schema extends z.ZodType>(schema: Schema) => ({
   200: {
     description: 'Server-sent events; the data of each is JSON of this form',
-    content: { 'text/event-stream': { schema: streamedEvent } },
+    content: { 'text/event-stream': { schema } },
   },
-  204: z.undefined().describe('Finished, and nothing is left to resume'),
   default: failed,
+})
+
+/** The answers of a route that streams the events of executions. */
+export const eventAnswers = {
+  ...streamAnswers(streamedEvent),
+  204: z.undefined().describe('Finished, and nothing is left to resume'),
 }
+
+/** The answers of a route that may take long: with `Accept: text/event-stream` it says how far it is. */
+export const progressAnswers = <Schema extends z.ZodType>(schema: Schema, events: string) => ({
+  200: {
+    description: `When all went well. As server-sent events: ${events} with the same data as the plain answer, or \`problem\``,
+    content: {
+      'application/json': { schema },
+      'text/event-stream': { schema: z.union([pullProgress, schema, problem]) },
+    },
+  },
+  default: failed,
+})

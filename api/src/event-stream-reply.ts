@@ -5,9 +5,12 @@ import type { FastifyReply } from 'fastify'
 import { limits } from './limits.ts'
 import { bugProblem, problemOf } from './problem.ts'
 
-/** One event on its way out: its `id:` line and its `data:`. */
+/** One event on its way out. */
 export interface OutgoingEvent {
-  readonly id: string
+  /** Where a reader may resume; absent: nowhere. */
+  readonly id?: string
+  /** What it is called; absent: `message`. */
+  readonly event?: string
   readonly data: object
 }
 
@@ -69,10 +72,12 @@ async function* encode(
   signal: AbortSignal,
   reportBug: (error: unknown) => object,
 ): AsyncGenerator<string> {
-  yield formatComment('connected') // Sends the head at once, also when the first event takes long.
   const iterator = events[Symbol.asyncIterator]()
+  // Before the reader hears that it is connected, so that it misses nothing from then on.
+  let next = iterator.next()
+  next.catch(() => undefined) // It is thrown below.
   try {
-    let next = iterator.next()
+    yield formatComment('connected') // Sends the head at once, also when the first event takes long.
     while (true) {
       const outcome = await firstOf(next, signal)
       if (outcome === 'quiet') {
@@ -81,7 +86,8 @@ async function* encode(
       }
       signal.throwIfAborted()
       if (outcome.done === true) return
-      yield formatMessage({ id: outcome.value.id, data: JSON.stringify(outcome.value.data) })
+      const { data, ...named } = outcome.value
+      yield formatMessage({ ...named, data: JSON.stringify(data) })
       next = iterator.next()
     }
   } catch (error) {

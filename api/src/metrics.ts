@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { ControlPlane, NodeStatus } from '@aegis/core'
-import { Gauge, Histogram, Registry } from 'prom-client'
+import type { ControlPlane, NodeStatus, SandboxCounts } from '@aegis/core'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 /** Something else of the node that can be measured; a Registry of prom-client is one. */
 export interface MetricsSource {
@@ -49,6 +49,28 @@ export function makeApiMetrics({ node, sources, openStreams }: Deps): ApiMetrics
   const freeCpu = gauge('aegis_free_cpu_millicores', 'What sandboxes do not use')
   const memory = gauge('aegis_capacity_memory_bytes', 'What sandboxes may use together')
   const freeMemory = gauge('aegis_free_memory_bytes', 'What sandboxes do not use')
+  const sandboxes = new Gauge({
+    name: 'aegis_sandboxes',
+    help: 'Sandboxes by state',
+    labelNames: ['state'],
+    registers,
+  })
+  const terminated = new Counter({
+    name: 'aegis_sandboxes_terminated_total',
+    help: 'Sandboxes that ended in good order',
+    registers,
+  })
+  const failed = new Counter({
+    name: 'aegis_sandboxes_failed_total',
+    help: 'Sandboxes that something else than their owner ended',
+    registers,
+  })
+  const starts = new Counter({
+    name: 'aegis_sandbox_starts_total',
+    help: 'Sandboxes that were given a task, by whether one was waiting',
+    labelNames: ['start'],
+    registers,
+  })
   const streams = gauge('aegis_http_event_streams', 'Event streams that are open')
   const resident = gauge('process_resident_memory_bytes', 'Memory of the daemon itself')
   const heap = gauge('nodejs_heap_size_used_bytes', 'JavaScript heap of the daemon')
@@ -67,6 +89,19 @@ export function makeApiMetrics({ node, sources, openStreams }: Deps): ApiMetrics
     freeCpu.set(status.capacity.freeCpuMillicores)
     memory.set(status.capacity.memoryBytes)
     freeMemory.set(status.capacity.freeMemoryBytes)
+    setSandboxes(status.sandboxes)
+  }
+
+  function setSandboxes(counts: SandboxCounts): void {
+    sandboxes.set({ state: 'cold' }, counts.cold)
+    sandboxes.set({ state: 'warm' }, counts.warm)
+    sandboxes.set({ state: 'hot' }, counts.hot)
+    // The node counts; these only show its counts.
+    for (const counter of [terminated, failed, starts]) counter.reset()
+    terminated.inc(counts.terminated)
+    failed.inc(counts.failed)
+    starts.inc({ start: 'warm' }, counts.warmStarts)
+    starts.inc({ start: 'cold' }, counts.coldStarts)
   }
 
   function setProcess(): void {

@@ -13,12 +13,14 @@ import { executionRoutes } from './execution-routes.ts'
 import { guardOrigin } from './guard-origin.ts'
 import { healthRoutes } from './health-routes.ts'
 import { makeHttpServer, type TlsFiles } from './http-server.ts'
+import { imageRoutes } from './image-routes.ts'
 import { limits } from './limits.ts'
 import { type MetricsSource, makeApiMetrics } from './metrics.ts'
 import { nodeRoutes } from './node-routes.ts'
 import { observeRequests } from './observe-requests.ts'
 import { parseJsonBodies } from './parse-body.ts'
 import { refuseMalformed } from './refuse-malformed.ts'
+import { sandboxRoutes } from './sandbox-routes.ts'
 import { answerUnknownRoutes } from './unknown-routes.ts'
 import { trackUnusedConnections } from './unused-connections.ts'
 import { validateRequest } from './validate-request.ts'
@@ -165,6 +167,8 @@ const controlRoutes: FastifyPluginAsync<{ deps: RouteDeps; isHidden?: boolean }>
   })
   await app.register(agentRoutes, deps)
   await app.register(executionRoutes, deps)
+  await app.register(imageRoutes, deps)
+  await app.register(sandboxRoutes, deps)
   await app.register(nodeRoutes, deps)
 }
 

@@ -37,6 +37,11 @@ export const manifestQuery = z.strictObject({
   revision: wholeNumber(1, 1_000_000_000).optional(),
 })
 
+export const imagesQuery = z.strictObject({ all: flag(false) })
+
+/** What the name of an image looks like is the control plane's to say. */
+export const pullBody = z.strictObject({ reference: z.string().min(1).max(255) })
+
 export const executionsQuery = z.strictObject({
   agent_id: agentParams.shape.ref.optional(),
   status: executionStatus.optional(),

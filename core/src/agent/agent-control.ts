@@ -5,7 +5,7 @@ import type { ExecutionQueries, ExecutionSummary } from '../execution/execution-
 import { followExecution, listen } from '../execution/follow-events.ts'
 import { imageReferenceOf } from '../image/image-reference.ts'
 import type { PinnedImage } from '../image/image-store.ts'
-import { pinImage } from '../image/pin-image.ts'
+import { pinImage, restoreImage } from '../image/pin-image.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { EventStore } from '../kernel/event-store.ts'
@@ -53,10 +53,13 @@ export function makeAgentControl(deps: Deps): AgentControl {
       const runtime = await checkRunnable(deps, manifest)
       const id = ids.agent(manifest.metadata.name)
       const image = await imageFor(deps, runtime, { id, manifest, replace, onProgress }, signal)
+      signal.throwIfAborted()
       const command = { type: 'deploy', manifest, replace, ...image, at: clock.now() } as const
       const { state, decided } = await decideAgent(events, id, command)
       const changed = decided.length > 0
-      return { id, revision: state.revision, changed, ...image, warnings: unheeded(manifest) }
+      const pin =
+        state.status === 'absent' || state.image === undefined ? {} : { image: state.image }
+      return { id, revision: state.revision, changed, ...pin, warnings: unheeded(manifest) }
     },
 
     list: () => agents.list(),
@@ -93,8 +96,8 @@ const ignore = (): void => undefined
 const never = new AbortController().signal
 
 /**
- * The image that a deploy pins. An agent that stays as it is keeps its own, unless its manifest
- * says to look for a newer one each time.
+ * The image that a deploy pins. An agent that stays as it is keeps its own, unless `replace` or its
+ * manifest says to look for a newer one.
  */
 async function imageFor(
   { agents, config }: Deps,
@@ -118,9 +121,13 @@ async function imageFor(
   const same = current !== undefined && sameManifest(current.manifest, manifest)
   // Nothing is fetched for a deploy that is going to be refused.
   if (current !== undefined && !same && !replace) throw agentExists(name, summary?.revision ?? 0)
-  if (same && current.image !== undefined && policy !== 'Always') return { image: current.image }
+  const options = { policy, onProgress }
+  if (same && !replace && current.image !== undefined && policy !== 'Always') {
+    await restoreImage(images, current.image, options, signal)
+    return { image: current.image }
+  }
   const reference = imageReferenceOf(manifest, config.images)
-  return { image: await pinImage(images, reference, { policy, onProgress }, signal) }
+  return { image: await pinImage(images, reference, options, signal) }
 }
 
 async function findManifest(

@@ -36,8 +36,14 @@ export async function imageForRun(
   const startedMs = clock.monotonicMs()
   let toldMs = Number.NEGATIVE_INFINITY
   let pulled = false
+  const images: Pick<ImageStore, 'find' | 'pull'> = {
+    find: (reference, until) => store.find(reference, until),
+    pull(...args) {
+      pulled = true
+      return store.pull(...args)
+    },
+  }
   const onProgress = (progress: PullProgress): void => {
-    pulled = true
     const nowMs = clock.monotonicMs()
     if (nowMs - toldMs < progressEveryMs) return
     toldMs = nowMs
@@ -45,8 +51,8 @@ export async function imageForRun(
     note({ type: 'execution.image-pulling', progress, at: clock.now() }).catch(() => undefined)
   }
   const options = { policy, onProgress }
-  if (pin !== undefined) await restoreImage(store, pin, options, signal)
-  const image = pin ?? (await pinImage(store, imageReferenceOf(manifest, table), options, signal))
+  if (pin !== undefined) await restoreImage(images, pin, options, signal)
+  const image = pin ?? (await pinImage(images, imageReferenceOf(manifest, table), options, signal))
   if (pulled) {
     const durationMs = Math.round(clock.monotonicMs() - startedMs)
     await note({ type: 'execution.image-pulled', image, durationMs, at: clock.now() })

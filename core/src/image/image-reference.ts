@@ -2,15 +2,15 @@ import type { AgentManifest } from '../agent/agent-manifest.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 
 /** What Docker Hub names the images of the languages that go by another name there. */
-const defaultImages: Readonly<Record<string, string>> = {
-  javascript: 'node:{version}',
-  typescript: 'node:{version}',
-  go: 'golang:{version}',
-}
+const defaultImages: ReadonlyMap<string, string> = new Map([
+  ['javascript', 'node:{version}'],
+  ['typescript', 'node:{version}'],
+  ['go', 'golang:{version}'],
+])
 
 /** `[registry/]name[:tag][@digest]`, see the OCI distribution specification 1.1. */
 const referencePattern =
-  /^[a-z0-9][\w.-]*(:\d+)?(\/[a-z0-9][\w.-]*)*(:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/
+  /^([a-zA-Z0-9][a-zA-Z0-9.-]*(:\d{1,5})?\/)?[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*)*(:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/
 
 /** Longest reference that is accepted, as in a manifest. */
 const maxReferenceCharacters = 255
@@ -27,9 +27,9 @@ export function imageReferenceOf(
   const { language, version, image } = spec.runtime
   if (image !== undefined) return parseImageReference(image)
   const name = language.toLowerCase()
-  const own = Object.hasOwn(table, name) ? table[name] : defaultImages[name]
+  const own = Object.hasOwn(table, name) ? table[name] : defaultImages.get(name)
   const template = own ?? `${name}:{version}`
-  return parseImageReference(template.replaceAll('{version}', version))
+  return parseImageReference(template.replaceAll('{version}', () => version))
 }
 
 /** @throws AegisError `invalid` / `image.reference` */

@@ -12,7 +12,7 @@ export interface PinOptions {
  * @throws AegisError `not-found` / `image.absent` · what `ImageStore.pull` throws
  */
 export async function pinImage(
-  store: ImageStore,
+  store: Pick<ImageStore, 'find' | 'pull'>,
   reference: string,
   { policy, onProgress }: PinOptions,
   signal: AbortSignal,
@@ -29,7 +29,7 @@ export async function pinImage(
  * `ImageStore.pull` throws
  */
 export async function restoreImage(
-  store: ImageStore,
+  store: Pick<ImageStore, 'find' | 'pull'>,
   pin: PinnedImage,
   { policy, onProgress }: PinOptions,
   signal: AbortSignal,

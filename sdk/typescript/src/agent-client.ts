@@ -11,6 +11,7 @@ import {
 import type { HttpTransport } from './http-transport.ts'
 import { agentPath } from './paths.ts'
 import { readEvent } from './read-event.ts'
+import { readOutcome } from './read-stream.ts'
 import { type Reconnect, resumeStream } from './resume-stream.ts'
 
 /** Executions whose last seen version is remembered: well above the 100 that a node replays. */
@@ -20,10 +21,12 @@ export function makeAgentClient(transport: HttpTransport, reconnect: Reconnect):
   const pathOf = (ref: string) => agentPath(transport, ref)
 
   return {
-    async deploy(manifest, options) {
-      const query = { replace: options?.replace === true ? true : undefined }
-      const call = { method: 'POST', path: '/agents', query, body: manifest } as const
-      return deployResultFromWire(await transport.call(call, deployResult))
+    async deploy(manifest, { replace, onProgress = ignore, signal = unending() } = {}) {
+      const query = { replace: replace === true ? true : undefined }
+      // As a stream, since a plain answer could take longer than any deadline: it may pull an image.
+      const call = { method: 'POST', path: '/agents', query, body: manifest, signal } as const
+      const last = { event: 'deployed', schema: deployResult }
+      return deployResultFromWire(await readOutcome(transport, call, last, onProgress))
     },
     async list() {
       const agents = await transport.call({ method: 'GET', path: '/agents' }, agentSummaries)
@@ -54,6 +57,9 @@ export function makeAgentClient(transport: HttpTransport, reconnect: Reconnect):
     },
   }
 }
+
+const ignore = (): void => undefined
+const unending = (): AbortSignal => new AbortController().signal
 
 /** Executions run side by side, so a resumed stream may repeat events: shows each one once. */
 async function* once(

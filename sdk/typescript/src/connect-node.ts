@@ -2,8 +2,10 @@ import type { ControlPlane, Secret } from '@aegis/core'
 import { makeAgentClient } from './agent-client.ts'
 import { makeExecutionClient } from './execution-client.ts'
 import { type Fetch, makeHttpTransport } from './http-transport.ts'
+import { makeImageClient } from './image-client.ts'
 import { makeNodeClient } from './node-client.ts'
 import { defaultReconnect, type Reconnect } from './resume-stream.ts'
+import { makeSandboxClient } from './sandbox-client.ts'
 
 export interface NodeConnection {
   /** Where the node answers, for example `http://127.0.0.1:8000`. */
@@ -35,6 +37,8 @@ export function connectNode(connection: NodeConnection): ControlPlane {
   return {
     agents: makeAgentClient(transport, reconnect),
     executions: makeExecutionClient(transport, reconnect),
+    images: makeImageClient(transport),
+    sandboxes: makeSandboxClient(transport),
     node: makeNodeClient(transport),
   }
 }

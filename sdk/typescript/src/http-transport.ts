@@ -14,11 +14,9 @@ export interface Call {
   readonly signal?: AbortSignal
 }
 
-export interface StreamCall {
-  readonly path: string
-  readonly query: NonNullable<Call['query']>
+export interface StreamCall extends Call {
   /** Resumes behind this message. */
-  readonly lastEventId: string | undefined
+  readonly lastEventId?: string | undefined
   readonly signal: AbortSignal
 }
 
@@ -77,8 +75,8 @@ export function makeHttpTransport(options: TransportOptions): HttpTransport {
       return parsed.data
     },
 
-    async stream({ path, query, lastEventId, signal }) {
-      const call: Call = { method: 'GET', path, query }
+    async stream({ lastEventId, ...call }) {
+      const { signal } = call
       try {
         const response = await send(
           call,

@@ -32,7 +32,7 @@ export async function* resumeStream(
   let failures = 0
   while (!call.signal.aborted) {
     try {
-      const messages = await transport.stream({ ...call, lastEventId })
+      const messages = await transport.stream({ ...call, method: 'GET', lastEventId })
       connected = true
       for await (const message of messages) {
         if (message.event === 'problem') throw errorOf(problem.parse(JSON.parse(message.data)))
