@@ -19,8 +19,6 @@ export function unheeded({ spec }: AgentManifest): readonly string[] {
       schedule.type !== 'manual' &&
       'spec.schedule starts nothing yet: run the agent with aegis task execute.',
     tools.length > 0 && 'spec.tools are not offered yet.',
-    advanced.warm_pool_size > 0 &&
-      'spec.advanced.warm_pool_size keeps nothing warm yet: every sandbox is booted when it is needed.',
     advanced.swarm_enabled && 'spec.advanced.swarm_enabled has no effect yet.',
     advanced.startup_script !== undefined && 'spec.advanced.startup_script is not run yet.',
     advanced.health_check !== undefined && 'spec.advanced.health_check is not asked yet.',

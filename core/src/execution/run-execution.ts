@@ -5,7 +5,8 @@ import type { PinnedImage } from '../image/image-store.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { EventStore } from '../kernel/event-store.ts'
 import type { ExecutionId } from '../kernel/ids.ts'
-import type { Logger } from '../kernel/logger.ts'
+import type { SandboxRecipe } from '../pool/sandbox-recipe.ts'
+import type { WarmPool } from '../pool/warm-pool.ts'
 import type { SandboxRuntime } from '../sandbox/sandbox-runtime.ts'
 import type { Isolation, SandboxLimits } from '../sandbox/sandbox-spec.ts'
 import { startDeadline } from './deadline.ts'
@@ -14,7 +15,7 @@ import type { Failure } from './execution-event.ts'
 import { type ExecutionJournal, openJournal } from './execution-journal.ts'
 import { type LiveExecution, type LiveExecutions, StopReason } from './live-executions.ts'
 import { renderPrompt } from './render-prompt.ts'
-import { type IterationDeps, runIteration } from './run-iteration.ts'
+import { type IterationDeps, type IterationPlan, runIteration } from './run-iteration.ts'
 
 /** Limits of the sandbox, and of time, in milliseconds. */
 export interface ExecutionLimits extends SandboxLimits {
@@ -31,13 +32,14 @@ export interface RunDeps extends IterationDeps {
   readonly live: LiveExecutions
   /** Image of each language; see `imageReferenceOf`. */
   readonly images: Readonly<Record<string, string>>
-  readonly logger: Logger
+  readonly pool: Pick<WarmPool, 'claim' | 'holds'> | undefined
 }
 
 /**
  * Runs one queued execution to its terminal event: iteration after iteration, each in a fresh
  * sandbox, until one is accepted, the tries or the time are used up, or somebody cancels it.
- * When the node shuts down, it goes back to the queue. It rejects only when the store fails.
+ * When the node shuts down, it goes back to the queue. It settles when its last sandbox is gone, and
+ * rejects only when the store fails.
  */
 export function makeRunExecution(deps: RunDeps): (id: ExecutionId) => Promise<void> {
   return async (id) => {
@@ -46,12 +48,22 @@ export function makeRunExecution(deps: RunDeps): (id: ExecutionId) => Promise<vo
     // Cancelled, or taken by an earlier wake, before its turn came.
     if (journal.state.status !== 'queued') return
     const started = journal.decide({ type: 'start', at: deps.clock.now() })
+    const last = { gone: Promise.resolve() }
     try {
-      await bothEnded(iterate(deps, journal, id, live), started)
+      await bothEnded(iterate(deps, journal, { id, live, last }), started)
     } catch (error) {
       await concludeStopped(deps, journal, id, live.signal, error)
+    } finally {
+      await last.gone
     }
   }
+}
+
+interface Run {
+  readonly id: ExecutionId
+  readonly live: LiveExecution
+  /** The sandbox of the iteration before. */
+  readonly last: { gone: Promise<void> }
 }
 
 /** What was done while something was stored; rejects no sooner than both are over. */
@@ -63,22 +75,14 @@ async function bothEnded<Done>(work: Promise<Done>, stored: Promise<unknown>): P
 }
 
 /** What every iteration of an execution shares. */
-interface Prepared {
-  readonly manifest: AgentManifest
-  /** What the deploy pinned. */
-  readonly image: PinnedImage | undefined
-  readonly runtime: SandboxRuntime
+interface Prepared extends SandboxRecipe {
   readonly limits: ExecutionLimits
   readonly maxIterations: number
 }
 
-async function iterate(
-  deps: RunDeps,
-  journal: ExecutionJournal,
-  id: ExecutionId,
-  live: LiveExecution,
-): Promise<void> {
+async function iterate(deps: RunDeps, journal: ExecutionJournal, run: Run): Promise<void> {
   const { clock } = deps
+  const { live, last } = run
   const prepared = await prepare(deps, existing(journal))
   if ('cause' in prepared) {
     await journal.decide({ type: 'fail', failure: prepared, at: clock.now() })
@@ -97,15 +101,21 @@ async function iterate(
     const { history, input } = existing(journal)
     // An interrupted iteration is run again under its own number.
     const iteration = history.length + 1
-    const action = render(prepared.manifest, input, iteration, history)
-    if (typeof action !== 'string') {
-      await journal.decide({ type: 'fail', failure: action, at: clock.now() })
+    const prompt = render(prepared.manifest, input, iteration, history)
+    if (typeof prompt !== 'string') {
+      await journal.decide({ type: 'fail', failure: prompt, at: clock.now() })
       return
     }
+    await last.gone
     // Not awaited: the sandbox boots while this is stored, and what follows is stored behind it.
-    const begun = journal.decide({ type: 'begin-iteration', iteration, action, at: clock.now() })
-    const part = { ...prepared, image, id, iteration, prompt: action }
-    const outcome = await bothEnded(timedIteration(deps, journal, part, live.signal), begun)
+    const begun = journal.decide({
+      type: 'begin-iteration',
+      iteration,
+      action: prompt,
+      at: clock.now(),
+    })
+    const part = { ...prepared, image, iteration, prompt, history }
+    const outcome = await bothEnded(timedIteration(deps, journal, part, run), begun)
     const { maxIterations } = prepared
     await journal.decide({ type: 'end-iteration', outcome, maxIterations, at: clock.now() })
   }
@@ -113,13 +123,16 @@ async function iterate(
 
 /** What it boots from, fetched when it has to be. */
 async function imageOf(
-  { clock, images: table }: RunDeps,
+  { clock, images: table, pool }: RunDeps,
   { note }: ExecutionJournal,
-  { manifest, runtime, image: pin }: Prepared,
+  recipe: Prepared,
   signal: AbortSignal,
 ): Promise<PinnedImage | Failure | undefined> {
+  const { manifest, runtime, image: pin } = recipe
   const store = runtime.images
   if (store === undefined) return undefined
+  // What waits was booted from it.
+  if (pin !== undefined && pool?.holds(recipe)) return pin
   try {
     return await imageForRun({ clock, table, note }, { store, manifest, pin }, signal)
   } catch (error) {
@@ -145,30 +158,30 @@ async function prepare(
   const { manifest, image } = revision
   const { mode, max_retries: tries } = manifest.spec.execution
   const maxIterations = mode === 'one-shot' ? 1 : tries
-  return { manifest, image, runtime, limits: limitsOf(manifest), maxIterations }
+  const limits = limitsOf(manifest)
+  return { agentId, agentRevision, manifest, image, runtime, limits, maxIterations }
 }
 
-interface IterationPart extends Prepared {
-  readonly id: ExecutionId
-  readonly iteration: number
-  readonly prompt: string
-}
+type IterationPart = Prepared & Pick<IterationPlan, 'iteration' | 'prompt' | 'history'>
 
 /** One iteration within its own time; running out of that refuses the iteration, no more. */
 async function timedIteration(
   deps: RunDeps,
-  journal: ExecutionJournal,
-  { id, ...part }: IterationPart,
-  signal: AbortSignal,
+  { note }: ExecutionJournal,
+  part: IterationPart,
+  { id: executionId, live, last }: Run,
 ): Promise<IterationOutcome> {
-  const { agentId, history } = existing(journal)
+  const { signal } = live
   const expired = new AbortController()
   const { iterationTimeoutMs } = part.limits
   using _deadline = startDeadline(deps.clock, iterationTimeoutMs, () => expired.abort())
+  const onLeave = (gone: Promise<void>): void => {
+    last.gone = Promise.all([last.gone, gone]).then(() => undefined)
+  }
   try {
     return await runIteration(
       deps,
-      { ...part, executionId: id, agentId, history, note: journal.note },
+      { ...part, executionId, note, onLeave },
       AbortSignal.any([signal, expired.signal]),
     )
   } catch (error) {

@@ -12,10 +12,14 @@ import { makeRunExecution, type RunDeps } from '../execution/run-execution.ts'
 import { makeScheduler, type SchedulerCapacity } from '../execution/scheduler.ts'
 import { makeImageControl } from '../image/image-control.ts'
 import type { RecordedEvent } from '../kernel/event-store.ts'
+import { followAgents } from '../pool/follow-agents.ts'
+import { prepareAhead } from '../pool/prepare-sandbox.ts'
+import { makeWarmPool, type WarmPool } from '../pool/warm-pool.ts'
 import { makeLiveSandboxes } from '../sandbox/live-sandboxes.ts'
 import type { NodeConfig } from './node-config.ts'
 
-export interface NodeDeps extends Omit<RunDeps, 'live' | 'agents' | 'images'> {
+export interface NodeDeps
+  extends Omit<RunDeps, 'live' | 'agents' | 'images' | 'pool' | 'sandboxes'> {
   readonly config: NodeConfig
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
@@ -42,20 +46,45 @@ export interface DomainNode {
 export function makeNode(deps: NodeDeps): DomainNode {
   const { config, events, executions, runtimes, capacity, clock, logger, about } = deps
   const live = makeLiveExecutions()
-  const run = makeRunExecution({ ...deps, live, images: config.spec.runtime.images })
+  const sandboxes = makeLiveSandboxes(clock)
   const reclaim = makeReclaimExecution(deps)
   const stopping = new AbortController()
   const ownQueue = deps.runs === 'own' ? makeOwnQueue(events) : undefined
+  const { enabled, idle_seconds: idleSeconds, max_size: maxSize } = config.spec.runtime.warm_pool
+  // A command without a daemon does not stay for what it would boot ahead.
+  const warm = enabled && deps.runs === 'all'
   const scheduler = makeScheduler({
     executions: ownQueue ?? executions,
     run: (id) => run(id).catch((error: unknown) => reclaim(id, error, stopping.signal)),
     capacity,
+    // Either needs the other: the pool lives on what the scheduler lends.
+    warm: {
+      memoryOf: (id) => pool?.memoryOf(id) ?? 0,
+      makeRoom: async (bytes, id) => pool?.makeRoom(bytes, id),
+      balance: () => pool?.balance(),
+    },
     logger,
   })
+  const pool: WarmPool | undefined = warm
+    ? makeWarmPool({
+        prepare: (recipe, signal) => prepareAhead({ ...deps, sandboxes }, recipe, signal),
+        room: scheduler,
+        idleMs: idleSeconds * 1000,
+        maxSize,
+        clock,
+        logger,
+      })
+    : undefined
+  const run = makeRunExecution({
+    ...deps,
+    live,
+    sandboxes,
+    pool,
+    images: config.spec.runtime.images,
+  })
   const shared = { ...deps, config: config.spec.runtime, live }
-  const sandboxes = makeLiveSandboxes(clock)
   const startedMs = clock.monotonicMs()
-  let subscription: Disposable | undefined
+  const subscriptions = new DisposableStack()
 
   const status = async (): Promise<NodeStatus> => ({
     ...about,
@@ -95,18 +124,21 @@ export function makeNode(deps: NodeDeps): DomainNode {
       }
       const recovered = await recoverExecutions(deps)
       if (recovered > 0) logger.warn({ recovered }, 'took up interrupted executions')
-      subscription = events.subscribe((recorded) => {
-        if (recorded.some(wakesScheduler)) scheduler.wake()
-      })
+      subscriptions.use(
+        events.subscribe((recorded) => {
+          if (recorded.some(wakesScheduler)) scheduler.wake()
+        }),
+      )
+      if (pool !== undefined) subscriptions.use(await followAgents({ ...shared, pool }))
       scheduler.wake()
     },
     async stop() {
-      subscription?.[Symbol.dispose]()
+      subscriptions.dispose()
       ownQueue?.[Symbol.dispose]()
       stopping.abort()
       const stopped = scheduler.stop()
       live.interruptAll()
-      await stopped
+      await Promise.all([stopped, pool?.[Symbol.asyncDispose]()])
     },
   }
 }

@@ -1,0 +1,182 @@
+import { iterationEnvironment } from '../execution/iteration-environment.ts'
+import { AegisError } from '../kernel/aegis-error.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { type ExecutionId, executionId, type Ids } from '../kernel/ids.ts'
+import type { Logger } from '../kernel/logger.ts'
+import type { LiveSandbox, LiveSandboxes } from '../sandbox/live-sandboxes.ts'
+import type { Sandbox, SandboxProcess } from '../sandbox/sandbox.ts'
+import { type AgentProgram, type BootstrapOf, programOf } from './agent-program.ts'
+import { type DoorSlot, makeDoorSlot, type Occupant } from './door-slot.ts'
+import { type SandboxRecipe, specOf } from './sandbox-recipe.ts'
+
+export interface PrepareDeps {
+  readonly bootstrap: BootstrapOf
+  readonly sandboxes: LiveSandboxes
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly logger: Logger
+  /** Shows what the bootstrap script does, on its stderr. */
+  readonly debug: boolean
+}
+
+/** A sandbox that lacks nothing but its task. It serves one execution, once. */
+export interface PreparedSandbox {
+  readonly sandbox: Sandbox
+  readonly program: AgentProgram
+  /** The program, already started and waiting; absent: it is started when there is a task. */
+  readonly standby: SandboxProcess | undefined
+  /** How long it took to boot and to put the files in. */
+  readonly bootMs: number
+  /** False once it ended, or the program that waits in it did. */
+  readonly alive: boolean
+  /** Resolves, with the reason, when it can serve nobody any more; never when it was destroyed. */
+  readonly died: Promise<string>
+  /** It waits for an execution. */
+  wait(): void
+  /** It acts for this execution from now on. */
+  serve(id: ExecutionId, occupant: Occupant): void
+  /** Resolves when it is gone; repeatable. What fails is logged. `because` it is of no use. */
+  destroy(because?: string): Promise<void>
+}
+
+/**
+ * Boots a sandbox and puts in what its program needs. With `ahead`, the bootstrap script is started
+ * too, where it can wait for its task. Leaves nothing behind when it throws.
+ * @throws AegisError `unavailable` / `boot_failed` · what `programOf` and `writeFiles` throw
+ */
+export async function prepareSandbox(
+  deps: PrepareDeps,
+  recipe: SandboxRecipe,
+  { ahead }: { readonly ahead: boolean },
+  signal: AbortSignal,
+): Promise<PreparedSandbox> {
+  const program = programOf(deps.bootstrap, recipe)
+  const startMs = deps.clock.monotonicMs()
+  const id = deps.ids.sandbox()
+  const slot = makeDoorSlot()
+  const life = enter(deps, recipe, id)
+  const begun: { sandbox?: Sandbox } = {}
+  try {
+    const sandbox = await boot(
+      recipe,
+      { id, onConnect: slot.onConnect, onNotice: slot.onNotice },
+      signal,
+    )
+    begun.sandbox = sandbox
+    if (program.files.length > 0) await sandbox.writeFiles(program.files, signal)
+    const waits = ahead && program.standsBy
+    const standby = waits ? await startWaiting(deps, recipe, program, sandbox, signal) : undefined
+    const bootMs = Math.round(deps.clock.monotonicMs() - startMs)
+    return prepared({ deps, sandbox, program, standby, bootMs, slot, life })
+  } catch (error) {
+    if (signal.aborted) life.terminated()
+    else life.failed(error instanceof Error ? error.message : String(error))
+    await begun.sandbox?.[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** The same for a task that is still to come; undefined while the image is not on the host. */
+export async function prepareAhead(
+  deps: PrepareDeps,
+  recipe: SandboxRecipe,
+  signal: AbortSignal,
+): Promise<PreparedSandbox | undefined> {
+  const { image, runtime } = recipe
+  const there = image === undefined || (await runtime.images?.find(image.id, signal))
+  if (there === undefined) return undefined
+  return prepareSandbox(deps, recipe, { ahead: true }, signal)
+}
+
+function enter(
+  { sandboxes }: PrepareDeps,
+  { agentId, manifest, limits, runtime }: SandboxRecipe,
+  id: Sandbox['id'],
+): LiveSandbox {
+  const { isolation } = runtime
+  return sandboxes.enter({ id, isolation, agentId, agentName: manifest.metadata.name, limits })
+}
+
+async function boot(
+  recipe: SandboxRecipe,
+  own: Parameters<typeof specOf>[1],
+  signal: AbortSignal,
+): Promise<Sandbox> {
+  try {
+    return await recipe.runtime.boot(specOf(recipe, own), signal)
+  } catch (error) {
+    if (!(error instanceof AegisError) || error.kind === 'unsupported') throw error
+    const message = `The sandbox did not come up: ${error.message}`
+    throw new AegisError('unavailable', 'boot_failed', message, { cause: error })
+  }
+}
+
+/** The variables that belong to a task are not known yet: they come with it, on stdin. */
+function startWaiting(
+  { debug }: PrepareDeps,
+  { manifest, agentId }: SandboxRecipe,
+  { argv }: AgentProgram,
+  sandbox: Sandbox,
+  signal: AbortSignal,
+): Promise<SandboxProcess> {
+  const nobody = { executionId: executionId(''), iteration: 0, history: [] }
+  const env = iterationEnvironment({ manifest, agentId, debug, ...nobody })
+  return sandbox.exec(
+    { argv, env: { ...env, AEGIS_BOOTSTRAP_STANDBY: '1' }, cwd: '/workspace' },
+    signal,
+  )
+}
+
+interface Parts extends Pick<PreparedSandbox, 'sandbox' | 'program' | 'standby' | 'bootMs'> {
+  readonly deps: PrepareDeps
+  readonly slot: DoorSlot
+  readonly life: LiveSandbox
+}
+
+function prepared({ deps, slot, life, ...parts }: Parts): PreparedSandbox {
+  const { sandbox, standby } = parts
+  const { promise: died, resolve: die } = Promise.withResolvers<string>()
+  let alive = true
+  let gone: Promise<void> | undefined
+
+  const perish = (reason: string): void => {
+    alive = false
+    if (gone === undefined) die(reason)
+  }
+  void sandbox.ended.then((cause) => {
+    const reason = `The sandbox ended by itself (${cause?.replaceAll('_', ' ') ?? 'unknown'}).`
+    if (cause !== undefined) life.failed(reason, cause)
+    perish(reason)
+  })
+  void standby?.exit.then(({ code }) =>
+    perish(`The bootstrap script ended while it waited (exit code ${code ?? 'unknown'}).`),
+  )
+
+  const leave = async (): Promise<void> => {
+    try {
+      await sandbox[Symbol.asyncDispose]()
+      life.terminated()
+    } catch (error) {
+      life.failed('It could not be destroyed.')
+      deps.logger.error({ err: error, sandboxId: sandbox.id }, 'a sandbox could not be destroyed')
+    }
+  }
+
+  return {
+    ...parts,
+    died,
+    get alive() {
+      return alive
+    },
+    wait: () => life.warm(sandbox),
+    serve(id, occupant) {
+      slot.occupy(occupant)
+      life.hot(sandbox, id)
+    },
+    destroy(because) {
+      if (because !== undefined) life.failed(because)
+      gone ??= leave()
+      return gone
+    },
+  }
+}

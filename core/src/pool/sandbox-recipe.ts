@@ -1,0 +1,57 @@
+import type { AgentManifest } from '../agent/agent-manifest.ts'
+import type { PinnedImage } from '../image/image-store.ts'
+import type { AgentId } from '../kernel/ids.ts'
+import type { SandboxRuntime } from '../sandbox/sandbox-runtime.ts'
+import type { Interpreter, SandboxLimits, SandboxSpec } from '../sandbox/sandbox-spec.ts'
+
+/** All that is known of an agent's sandbox before there is a task for it. */
+export interface SandboxRecipe {
+  readonly agentId: AgentId
+  readonly agentRevision: number
+  readonly manifest: AgentManifest
+  /** What it boots from, where its runtime boots from images. */
+  readonly image: PinnedImage | undefined
+  readonly runtime: SandboxRuntime
+  readonly limits: SandboxLimits
+}
+
+/** Sandboxes of equal keys can stand in for one another. */
+export const recipeKey = ({ agentId, agentRevision, runtime, image }: SandboxRecipe): string =>
+  [agentId, agentRevision, runtime.isolation, image?.id ?? ''].join(' ')
+
+/** What a runtime is asked to boot. */
+export function specOf(
+  { manifest, image, limits }: SandboxRecipe,
+  own: Pick<SandboxSpec, 'id' | 'onConnect' | 'onNotice'>,
+): SandboxSpec {
+  const { sandbox } = manifest.spec.runtime
+  return {
+    ...own,
+    interpreter: interpreterOf(manifest, image),
+    limits,
+    filesystem: filesystemOf(manifest),
+    ...(sandbox === 'gvisor' && { applicationKernel: sandbox }),
+  }
+}
+
+/** Which interpreter a manifest's language means, in the image that was pinned for it. */
+export function interpreterOf({ spec }: AgentManifest, image?: PinnedImage): Interpreter {
+  const { language, version } = spec.runtime
+  const known = languages.get(language.toLowerCase()) ?? 'none'
+  return { language: known, version, ...(image && { image: image.id }) }
+}
+
+const languages: ReadonlyMap<string, Interpreter['language']> = new Map([
+  ['python', 'python'],
+  ['javascript', 'javascript'],
+  ['typescript', 'javascript'],
+  ['node', 'javascript'],
+])
+
+function filesystemOf({ spec }: AgentManifest): SandboxSpec['filesystem'] {
+  const { read, write, read_only: readOnly } = spec.security.filesystem
+  return { read: read.filter(onHost), write: write.filter(onHost), readOnly }
+}
+
+/** Paths below these are the sandbox's own, whatever the manifest says of them. */
+const onHost = (path: string): boolean => !/^\/(workspace|tmp)(\/|$)/.test(path)
