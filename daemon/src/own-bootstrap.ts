@@ -15,7 +15,9 @@ export function bootstrapOf({
   const content = readOwnBootstrap(own)
   return (language) => {
     const standard = bootstrapFor(language)
-    return language === 'python' ? { ...standard, file: { ...standard.file, content } } : standard
+    if (language !== 'python') return standard
+    // Nothing is known of how it takes its prompt, but that it is as a task begins.
+    return { ...standard, file: { ...standard.file, content }, standsBy: false }
   }
 }
 

@@ -2,9 +2,15 @@
 // Sends the prompt to the agent API of its sandbox and prints the answer.
 //
 // The prompt arrives on standard input, or as the first argument. Needs nothing but Node.js 18.
+//
+// With AEGIS_BOOTSTRAP_STANDBY=1 it may be started before there is a prompt: it then waits on
+// standard input for a line of JSON, {"env":{...}}, whose variables it takes over, and the prompt
+// behind it.
 import { request as httpRequest } from 'node:http'
 
 const { env } = process
+const standby = env.AEGIS_BOOTSTRAP_STANDBY === '1'
+delete env.AEGIS_BOOTSTRAP_STANDBY
 const debugging = ['true', '1', 'yes'].includes((env.AEGIS_BOOTSTRAP_DEBUG ?? '').toLowerCase())
 
 /** What ends the bootstrap with exit code 1 and its message on standard error. */
@@ -14,8 +20,20 @@ function debug(message) {
   if (debugging) process.stderr.write(`[BOOTSTRAP DEBUG] ${message}\n`)
 }
 
-async function readPrompt() {
+/** What was piped in, once it is all there; a task that comes late brings its environment along. */
+async function readTask() {
   const piped = process.stdin.isTTY ? '' : await readAll(process.stdin)
+  if (!standby) return piped
+  const end = piped.indexOf('\n')
+  try {
+    Object.assign(env, JSON.parse(piped.slice(0, end)).env)
+  } catch {
+    throw new Failure('No task: standing by, it is to begin with a line of JSON.')
+  }
+  return piped.slice(end + 1)
+}
+
+function readPrompt(piped) {
   const prompt = piped.trim() !== '' ? piped : (process.argv[2] ?? '')
   if (prompt.trim() === '')
     throw new Failure('No prompt: give it on standard input or as the first argument.')
@@ -170,9 +188,10 @@ async function generate(base, body) {
 }
 
 async function main() {
+  const piped = await readTask()
   const base = env.AEGIS_ORCHESTRATOR_URL || 'http://127.0.0.1:8000'
   const iteration = readIteration()
-  const prompt = renderHistory() + (await readPrompt())
+  const prompt = renderHistory() + readPrompt(piped)
   debug(`Iteration ${iteration ?? '-'}, prompt of ${Buffer.byteLength(prompt)} bytes`)
   await generate(base, {
     prompt,

@@ -2,14 +2,19 @@
 """Sends the prompt to the agent API of its sandbox and prints the answer.
 
 The prompt arrives on standard input, or as the first argument. Needs nothing but Python 3.8.
+
+With AEGIS_BOOTSTRAP_STANDBY=1 it may be started before there is a prompt: it then waits on standard
+input for a line of JSON, {"env": {...}}, whose variables it takes over, and the prompt behind it.
 """
 
 import http.client
+import io
 import json
 import os
 import sys
 from urllib.parse import urlsplit
 
+STANDBY = os.environ.pop("AEGIS_BOOTSTRAP_STANDBY", "") == "1"
 DEBUG = os.environ.get("AEGIS_BOOTSTRAP_DEBUG", "").lower() in ("true", "1", "yes")
 
 
@@ -22,8 +27,30 @@ def debug(message):
         print(f"[BOOTSTRAP DEBUG] {message}", file=sys.stderr, flush=True)
 
 
-def read_prompt():
-    piped = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read().decode("utf-8", "replace")
+def preload():
+    """Has Python load now what it would load at the first request."""
+    for codec in ("idna", "utf-16", "latin-1"):
+        "x".encode(codec).decode(codec)
+    http.client.parse_headers(io.BytesIO(b"Content-Type: text/plain\r\n\r\n")).get("content-type")
+
+
+def read_task():
+    """What was piped in, once it is all there; a task that comes late brings its environment along."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return ""
+    if STANDBY:
+        preload()
+    piped = sys.stdin.buffer.read()
+    if STANDBY:
+        head, _, piped = piped.partition(b"\n")
+        try:
+            os.environ.update(json.loads(head)["env"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise Failure("No task: standing by, it is to begin with a line of JSON.") from error
+    return piped.decode("utf-8", "replace")
+
+
+def read_prompt(piped):
     prompt = piped if piped.strip() else (sys.argv[1] if len(sys.argv) > 1 else "")
     if not prompt.strip():
         raise Failure("No prompt: give it on standard input or as the first argument.")
@@ -148,9 +175,10 @@ def generate(base, request):
 
 
 def main():
+    piped = read_task()
     base = os.environ.get("AEGIS_ORCHESTRATOR_URL") or "http://127.0.0.1:8000"
     iteration = read_iteration()
-    prompt = render_history() + read_prompt()
+    prompt = render_history() + read_prompt(piped)
     debug(f"Iteration {iteration if iteration is not None else '-'}, prompt of {len(prompt.encode('utf-8', 'replace'))} bytes")
     request = {
         "prompt": prompt,

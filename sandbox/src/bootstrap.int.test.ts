@@ -274,6 +274,50 @@ describe.each(scripts)('the bootstrap in %s', (language, argv) => {
     )
   })
 
+  test('stands by for its task, which brings its environment, and then does as ever', async () => {
+    const late = {
+      AEGIS_EXECUTION_ID: 'e-1',
+      AEGIS_ITERATION: '2',
+      AEGIS_ITERATION_HISTORY: '[{"iteration":1,"output":"one\\ntwo"}]',
+    }
+    const { stdout, stderr, code, asked } = await go({
+      prompt: `${JSON.stringify({ env: late })}\n  Do it,\nall “ü” of it\n`,
+      env: { AEGIS_BOOTSTRAP_STANDBY: '1', AEGIS_MODEL: 'smart' },
+    })
+    expect({ stdout, stderr, code }).toEqual({ stdout: 'fine\n', stderr: '', code: 0 })
+    expect(asked[0]?.body).toEqual({
+      prompt:
+        '## Previous iterations\n\n### Iteration 1\n\nOutput:\none\ntwo\n\n## Task\n\nDo it,\nall “ü” of it',
+      execution_id: 'e-1',
+      iteration_number: 2,
+      model: 'smart',
+    })
+  })
+
+  test.each([
+    ['nothing', ''],
+    ['no JSON', 'hello\nprompt'],
+    ['no environment', 'null\nprompt'],
+  ])('ends with a plain message when it stood by and was given %s', async (_what, prompt) => {
+    const { stderr, code, asked } = await go({ prompt, env: { AEGIS_BOOTSTRAP_STANDBY: '1' } })
+    expect({ stderr, code, asked }).toEqual({
+      stderr: 'aegis-bootstrap: No task: standing by, it is to begin with a line of JSON.\n',
+      code: 1,
+      asked: [],
+    })
+  })
+
+  test('asks for a prompt also when it stood by', async () => {
+    const { stderr, code } = await go({
+      prompt: '{"env":{}}\n \n',
+      env: { AEGIS_BOOTSTRAP_STANDBY: '1' },
+    })
+    expect({ stderr, code }).toEqual({
+      stderr: 'aegis-bootstrap: No prompt: give it on standard input or as the first argument.\n',
+      code: 1,
+    })
+  })
+
   test.each([
     'true',
     '1',
@@ -298,8 +342,8 @@ it('is put into the sandbox as an executable file', () => {
     ['python', 'python3'],
     ['javascript', 'node'],
   ] as const) {
-    const { file, argv } = bootstrapFor(language)
-    expect(argv).toEqual([argv0, file.path])
+    const { file, argv, standsBy } = bootstrapFor(language)
+    expect({ argv, standsBy }).toEqual({ argv: [argv0, file.path], standsBy: true })
     expect(file.mode).toBe(0o755)
     expect(Buffer.from(file.content).toString()).toMatch(/^#!\/usr\/bin\/env /)
   }

@@ -7,6 +7,8 @@ import { ownDirectory } from './own-directory.ts'
 export interface Bootstrap {
   readonly file: SandboxFile
   readonly argv: readonly [string, ...string[]]
+  /** It can be started ahead: see the head of the script. */
+  readonly standsBy: boolean
 }
 
 /** The bootstrap script as a file to put into a sandbox, and the argv that runs it there. */
@@ -17,5 +19,5 @@ export function bootstrapFor(language: 'python' | 'javascript'): Bootstrap {
 function load(interpreter: string, name: string): Bootstrap {
   const path = `/tmp/aegis-${name}`
   const content = readFileSync(join(ownDirectory('bootstrap'), name))
-  return { file: { path, content, mode: 0o755 }, argv: [interpreter, path] }
+  return { file: { path, content, mode: 0o755 }, argv: [interpreter, path], standsBy: true }
 }
