@@ -1,5 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { openProcessHost, type ProcessHost, whyNoProcessHost } from '../contract/hosts/process-host.ts'
+import {
+  openProcessHost,
+  type ProcessHost,
+  whyNoProcessHost,
+} from '../contract/hosts/process-host.ts'
 import { type AttackBox, compilePayload, openAttackBox } from './attack-box.ts'
 
 // What the kernel may answer. ENOSYS: not there for the agent; EACCES and EPERM: refused; the

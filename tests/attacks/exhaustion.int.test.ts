@@ -1,7 +1,11 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { openProcessHost, type ProcessHost, whyNoProcessHost } from '../contract/hosts/process-host.ts'
+import {
+  openProcessHost,
+  type ProcessHost,
+  whyNoProcessHost,
+} from '../contract/hosts/process-host.ts'
 import { type AttackBox, compilePayload, openAttackBox } from './attack-box.ts'
 
 const MiB = 1 << 20

@@ -14,7 +14,11 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { openProcessHost, type ProcessHost, whyNoProcessHost } from '../contract/hosts/process-host.ts'
+import {
+  openProcessHost,
+  type ProcessHost,
+  whyNoProcessHost,
+} from '../contract/hosts/process-host.ts'
 import { specWith } from '../contract/sandbox-driver.ts'
 import { openAttackBox } from './attack-box.ts'
 

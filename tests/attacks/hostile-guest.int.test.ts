@@ -4,7 +4,11 @@ import { join } from 'node:path'
 import type { LimitCause, Sandbox } from '@aegis/core'
 import { sandboxPath } from '@aegis/runtime-process'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { openProcessHost, type ProcessHost, whyNoProcessHost } from '../contract/hosts/process-host.ts'
+import {
+  openProcessHost,
+  type ProcessHost,
+  whyNoProcessHost,
+} from '../contract/hosts/process-host.ts'
 import { collect, specWith } from '../contract/sandbox-driver.ts'
 
 const never = new AbortController().signal
@@ -32,7 +36,7 @@ describe.skipIf(why)(`a guest that was taken over${why ? ` (${why})` : ''}`, () 
     return host
   }
   const boot = async (host: ProcessHost): Promise<Sandbox> => {
-    const sandbox = await host.runtime.boot(specWith({}), never)
+    const sandbox = await host.runtime.boot(specWith(), never)
     onTestFinished(() => sandbox[Symbol.asyncDispose]())
     return sandbox
   }
@@ -53,7 +57,7 @@ describe.skipIf(why)(`a guest that was taken over${why ? ` (${why})` : ''}`, () 
     'half-a-hello',
   ])('before it is trusted with anything makes the boot fail and leaves nothing: %s', async (mode) => {
     const host = await openWith(mode)
-    await expect(host.runtime.boot(specWith({}), never)).rejects.toMatchObject({
+    await expect(host.runtime.boot(specWith(), never)).rejects.toMatchObject({
       name: 'AegisError',
       kind: expect.stringMatching(/unavailable|timeout|unsupported/),
     })

@@ -4,7 +4,11 @@ import { createServer } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { openProcessHost, type ProcessHost, whyNoProcessHost } from '../contract/hosts/process-host.ts'
+import {
+  openProcessHost,
+  type ProcessHost,
+  whyNoProcessHost,
+} from '../contract/hosts/process-host.ts'
 import { openAttackBox } from './attack-box.ts'
 
 const why = await whyNoProcessHost()

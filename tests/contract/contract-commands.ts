@@ -22,8 +22,12 @@ export interface ContractCommands {
   /** Sends all of stdin to the agent API, half-closes, and prints the answer. */
   callAgentApi(): Argv
   readonly limits?: LimitCommands
+  /** Runs a shell script. */
+  sh?(script: string, ...args: readonly string[]): Argv
   /** Prints `tty` when stdin and stdout are terminals, then the size as `rows columns`. */
   terminal?(): Argv
+  /** Prints `ready` and, once it is told that the size changed, `rows columns`; then exits with 0. */
+  terminalSizeOnResize?(): Argv
   /** Looks a name up in DNS; the exit code does not matter. */
   lookUp?(name: string): Argv
 }
@@ -34,6 +38,8 @@ export interface LimitCommands {
   /** Starts so many processes at once and fails when it cannot. */
   startProcesses(count: number): Argv
   fill(path: string, bytes: number): Argv
+  /** Keeps one core busy for this long. */
+  burn(wallMs: number): Argv
 }
 
 type Argv = readonly [string, ...string[]]
@@ -64,7 +70,10 @@ export const posixCommands: ContractCommands = {
       `const socket = require('node:net').connect({ port: 8000, host: '127.0.0.1', allowHalfOpen: true })
       process.stdin.pipe(socket).pipe(process.stdout)`,
     ),
+  sh,
   terminal: () => sh('test -t 0 && test -t 1 && echo tty; stty size'),
+  terminalSizeOnResize: () =>
+    sh('trap "stty size; exit 0" WINCH; echo ready; while :; do sleep 0.05; done'),
   lookUp: (name) => ['getent', 'hosts', name],
   limits: {
     allocate: (bytes) =>
@@ -73,5 +82,6 @@ export const posixCommands: ContractCommands = {
       ),
     startProcesses: (count) => sh(`for i in $(seq ${count}); do sleep 100 & done; exit 0`),
     fill: (path, bytes) => sh('head -c "$2" /dev/zero > "$1/fill"', path, `${bytes}`),
+    burn: (wallMs) => node(`const until = Date.now() + ${wallMs}; while (Date.now() < until);`),
   },
 }

@@ -7,14 +7,19 @@ import {
   defaultNodeConfig,
   executionId,
   exitCodeValidator,
+  type Isolation,
   limitsOf,
   makeNode,
+  type NodeConfig,
   outputValidator,
+  type RuntimeConfig,
+  type SandboxRuntime,
   Secret,
   sandboxId,
 } from '@aegis/core'
 import { type InMemoryStore, makeInMemoryStore } from '@aegis/core/testing'
 import { connectNode, type NodeConnection } from '@aegis/sdk'
+import { type FakeImageStore, makeFakeImageStore } from './fake-image-store.ts'
 import { type FakeCommand, openFakeRuntime } from './fake-runtime.ts'
 
 /** A control plane under test. */
@@ -22,26 +27,44 @@ export interface ControlPlaneHost extends AsyncDisposable {
   readonly plane: ControlPlane
 }
 
+/** One whose images are in the hands of the test. */
+export interface ImagePlaneHost extends ControlPlaneHost {
+  readonly images: FakeImageStore
+}
+
 /** A node in memory, without a port. */
-export interface MemoryNode extends ControlPlaneHost {
+export interface MemoryNode extends ImagePlaneHost {
   readonly store: InMemoryStore
+}
+
+export interface MemoryNodeOptions {
+  /** Not started, it only accepts and stores. Default: started. */
+  readonly start?: boolean
+  /** In the order of preference. Default: process, docker. */
+  readonly runtimes?: readonly Isolation[]
+  readonly config?: Partial<RuntimeConfig>
 }
 
 /**
  * The whole domain in memory. Its agents answer their input, but wait forever for `wait` and exit
- * with 3 for `fail`. Not started, it only accepts and stores.
+ * with 3 for `fail`. Its registry has node:24, which the agents of tests ask for.
  */
-export async function openMemoryNode({ start = true } = {}): Promise<MemoryNode> {
+export async function openMemoryNode({
+  start = true,
+  runtimes = ['process', 'docker'],
+  config = {},
+}: MemoryNodeOptions = {}): Promise<MemoryNode> {
   const store = makeInMemoryStore()
-  const runtime = openFakeRuntime({ commands: { agent } })
+  const images = makeFakeImageStore()
+  images.publish('node:24')
   const node = makeNode({
     ...store,
-    config: defaultNodeConfig({ hostName: 'test', nodeId: 'test' }),
+    config: configOf(config),
     gateway: {
       admit: () => ({ connect: (_target, stream) => stream.destroy(), [Symbol.dispose]() {} }),
       async [Symbol.asyncDispose]() {},
     },
-    runtimes: new Map([['process', runtime]]),
+    runtimes: new Map(runtimes.map((isolation) => [isolation, runtimeOf(isolation, images)])),
     bootstrap: () => ({
       file: { path: '/opt/bootstrap', content: new Uint8Array() },
       argv: ['agent'],
@@ -67,9 +90,26 @@ export async function openMemoryNode({ start = true } = {}): Promise<MemoryNode>
   if (start) await node.start(new AbortController().signal)
   return {
     plane: node.controlPlane,
+    images,
     store,
     [Symbol.asyncDispose]: () => node.stop(),
   }
+}
+
+function runtimeOf(isolation: Isolation, images: FakeImageStore): SandboxRuntime {
+  const runtime = openFakeRuntime({ commands: { agent } })
+  if (isolation !== 'docker') return { ...runtime, isolation }
+  return {
+    ...runtime,
+    isolation,
+    images,
+    capabilities: async (signal) => ({ ...(await runtime.capabilities(signal)), images: true }),
+  }
+}
+
+function configOf(changes: Partial<RuntimeConfig>): NodeConfig {
+  const { spec, ...config } = defaultNodeConfig({ hostName: 'test', nodeId: 'test' })
+  return { ...config, spec: { ...spec, runtime: { ...spec.runtime, ...changes } } }
 }
 
 export interface HttpNode extends ControlPlaneHost {

@@ -1,16 +1,31 @@
 import { describeControlPlane } from './control-plane-contract.ts'
-import { openMemoryNode, serveHttp } from './control-plane-host.ts'
+import {
+  type ImagePlaneHost,
+  type MemoryNodeOptions,
+  openMemoryNode,
+  serveHttp,
+} from './control-plane-host.ts'
+import { describeControlPlaneImages } from './control-plane-images.ts'
+import { describeControlPlaneSandboxes } from './control-plane-sandboxes.ts'
 
-describeControlPlane('the node itself', openMemoryNode)
+for (const [name, open] of [
+  ['the node itself', openMemoryNode],
+  ['the SDK over HTTP', openOverHttp],
+] as const) {
+  describeControlPlane(name, open)
+  describeControlPlaneImages(name, open)
+  describeControlPlaneSandboxes(name, open)
+}
 
-describeControlPlane('the SDK over HTTP', async () => {
-  const node = await openMemoryNode()
+async function openOverHttp(options?: MemoryNodeOptions): Promise<ImagePlaneHost> {
+  const node = await openMemoryNode(options)
   const served = await serveHttp(node.plane)
   return {
     plane: served.plane,
+    images: node.images,
     async [Symbol.asyncDispose]() {
       await served[Symbol.asyncDispose]()
       await node[Symbol.asyncDispose]()
     },
   }
-})
+}

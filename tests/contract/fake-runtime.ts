@@ -53,6 +53,7 @@ export interface FakeRuntime extends SandboxRuntime {
 export function openFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
   const live = new Map<string, FakeSandbox>()
   const booted: SandboxSpec[] = []
+  let over = false
   return {
     isolation: 'process',
     capabilities: async () => ({
@@ -68,6 +69,8 @@ export function openFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
     lose: (id, cause) => live.get(id)?.end(cause),
     async boot(spec, signal) {
       signal.throwIfAborted()
+      if (over) throw new AegisError('unavailable', 'runtime.closed', 'The runtime is closed')
+      checkSpec(spec)
       if (live.has(spec.id))
         throw new AegisError('conflict', 'sandbox.exists', `Sandbox ${spec.id} is already running`)
       const sandbox = makeFakeSandbox(spec, options.commands, () => live.delete(spec.id))
@@ -76,6 +79,7 @@ export function openFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
         await options.beforeBoot?.(spec, signal)
         await Promise.resolve()
         signal.throwIfAborted()
+        if (over) throw new AegisError('unavailable', 'runtime.closed', 'The runtime is closed')
       } catch (error) {
         live.delete(spec.id)
         throw error
@@ -83,12 +87,29 @@ export function openFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       booted.push(spec)
       return sandbox
     },
-    sweep: async () => ({ removed: [] }),
-    diagnose: async () => [],
+    async sweep(signal) {
+      signal.throwIfAborted()
+      return { removed: [] }
+    },
+    async diagnose(signal) {
+      signal.throwIfAborted()
+      return []
+    },
     async [Symbol.asyncDispose]() {
+      over = true
       for (const sandbox of live.values()) sandbox.end(undefined)
     },
   }
+}
+
+function checkSpec({ id, limits, applicationKernel }: SandboxSpec): void {
+  if (!/^[a-z0-9][a-z0-9-]{0,63}$/.test(id))
+    throw new AegisError('invalid', 'sandbox.id', `'${id}' cannot name a sandbox`)
+  for (const [name, value] of Object.entries(limits))
+    if (!Number.isSafeInteger(value) || value <= 0)
+      throw new AegisError('invalid', 'sandbox.limits', `${name} is ${value}`)
+  if (applicationKernel !== undefined || limits.gpus !== undefined)
+    throw new AegisError('unsupported', 'sandbox.host', 'It has neither kernels nor cards')
 }
 
 interface FakeSandbox extends Sandbox {
@@ -132,6 +153,8 @@ function makeFakeSandbox(
       enter(signal)
       const size = (map: Iterable<Uint8Array>) => [...map].reduce((sum, f) => sum + f.length, 0)
       for (const file of put) {
+        if (!/^\/(?!.*\/\.\.\/)[^\0]{0,4094}$/s.test(file.path))
+          throw new AegisError('invalid', 'file.path', `'${file.path}' is no path`)
         if (size(files.values()) + file.content.length > spec.limits.diskBytes)
           throw new AegisError('exhausted', 'sandbox.disk-full', `No room for '${file.path}'`)
         files.set(file.path, Uint8Array.from(file.content))

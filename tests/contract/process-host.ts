@@ -1,1 +1,5 @@
-export { groupsOf, whyNoProcessHost } from './hosts/process-host.ts'
+import { whyNoProcessHost as whyNot } from './hosts/process-host.ts'
+
+export { groupsOf } from './hosts/process-host.ts'
+
+export const whyNoProcessHost = async (): Promise<string | undefined> => whyNot()

@@ -1,52 +1,27 @@
-import { fork, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openProcessRuntime, sandboxPath } from '@aegis/runtime-process'
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
-import { posixCommands } from './contract-commands.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
-  groupsOf,
   openProcessHost,
   type ProcessHost,
   parentsOf,
+  processHostKind,
   whyNoProcessHost,
 } from './hosts/process-host.ts'
 import { describeSandboxContract } from './sandbox-contract.ts'
 
-const why = await whyNoProcessHost()
-let host: ProcessHost
+describeSandboxContract(processHostKind)
 
-describe.skipIf(why)(`process runtime${why ? ` (${why})` : ''}`, () => {
-  describeSandboxContract('process', {
-    async open() {
-      host = await openProcessHost()
-      return host.runtime
-    },
-    commands: posixCommands,
-    path: sandboxPath,
-    expectNothingLeft: () => host.expectNothingLeft(),
-    async abandon() {
-      const owner = await openProcessHost()
-      onTestFinished(() => rm(owner.home, { recursive: true }))
-      // Its state is used, itself it is not.
-      await owner.runtime[Symbol.asyncDispose]()
-      const child = fork(new URL('./abandoning-owner.ts', import.meta.url), {
-        execArgv: ['--disable-warning=ExperimentalWarning'],
-      })
-      child.send(owner.options)
-      await once(child, 'message')
-      expect((await groupsOf(owner.options.stateDirectory)).length).toBeGreaterThan(0)
-      child.kill('SIGKILL')
-      await once(child, 'exit')
-      const successor = await openProcessRuntime(owner.options)
-      expect((await successor.sweep(new AbortController().signal)).removed.length).toBeGreaterThan(
-        0,
-      )
-      await owner.expectNothingLeft()
-      return successor
-    },
+const why = whyNoProcessHost()
+
+describe.skipIf(why)(`process: besides the contract${why ? ` (${why})` : ''}`, () => {
+  let host: ProcessHost
+  beforeAll(async () => {
+    host = await openProcessHost()
   })
+  afterAll(() => host?.[Symbol.asyncDispose]())
 
   it.runIf(process.getuid?.() === 0)('a sweep kills what survived its owner', async () => {
     const stubborn = spawn('sh', ['-c', 'trap "" TERM HUP INT; while :; do sleep 1000; done'])
@@ -77,6 +52,4 @@ describe.skipIf(why)(`process runtime${why ? ` (${why})` : ''}`, () => {
       'sandbox users',
     ])
   })
-
-  afterAll(() => host?.[Symbol.asyncDispose]())
 })

@@ -18,7 +18,7 @@ export interface SpecOverrides extends Partial<Omit<SandboxSpec, 'limits' | 'fil
 const MiB = 1 << 20
 
 /** A small, harmless sandbox with an id of its own. */
-export function specWith(overrides: SpecOverrides): SandboxSpec {
+export function specWith(overrides: SpecOverrides = {}): SandboxSpec {
   const { limits, filesystem, ...rest } = overrides
   return {
     id: sandboxId(`test-${randomUUID()}`),
@@ -69,6 +69,27 @@ export async function run(
 ): Promise<Collected> {
   const signal = new AbortController().signal
   return collect(await sandbox.exec({ argv, env, cwd: '/workspace' }, signal))
+}
+
+/** Reads one line after the other, as they come. */
+export function openLines(stream: AsyncIterable<Uint8Array>): { next(): Promise<string> } {
+  const chunks = stream[Symbol.asyncIterator]()
+  let text = ''
+  return {
+    async next() {
+      for (;;) {
+        const end = text.indexOf('\n')
+        if (end >= 0) {
+          const line = text.slice(0, end)
+          text = text.slice(end + 1)
+          return line
+        }
+        const { value, done } = await chunks.next()
+        if (done) throw new Error(`The stream ended in the midst of a line: ${text}`)
+        text += Buffer.from(value).toString()
+      }
+    },
+  }
 }
 
 /** Reads up to the first newline and leaves the stream to nobody. */

@@ -1,44 +1,49 @@
 import { createHash } from 'node:crypto'
-import { access, mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises'
+import { accessSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Sandbox, SandboxRuntime } from '@aegis/core'
 import {
   locateLauncher,
   openProcessRuntime,
   type ProcessRuntimeOptions,
+  sandboxPath,
 } from '@aegis/runtime-process'
 import { locateGuest } from '@aegis/sandbox'
-import { expect } from 'vitest'
-import { type SpecOverrides, specWith } from '../sandbox-driver.ts'
+import { posixCommands } from '../contract-commands.ts'
+import { makeHost } from './make-host.ts'
+import type { SandboxHost, SandboxHostKind } from './sandbox-host.ts'
 
-/** A process runtime with a state directory of its own, and a look at what it leaves behind. */
-export interface ProcessHost extends AsyncDisposable {
-  readonly runtime: SandboxRuntime
+export interface ProcessHost extends SandboxHost {
   readonly options: ProcessRuntimeOptions
-  /** A directory like AEGIS_HOME, with `secret` in it. */
-  readonly home: string
-  /** Boots a sandbox that ends with the test. */
-  boot(overrides: SpecOverrides): Promise<Sandbox>
-  /** Fails when a process, cgroup, mount or directory of a sandbox is still there. */
-  expectNothingLeft(): Promise<void>
-  /** For `afterEach`: ends what the test booted and expects that nothing is left of it. */
-  tidy(): Promise<void>
 }
 
 const buildDirectory = fileURLToPath(new URL('../../../node_modules/.cache/aegis', import.meta.url))
 
+/** Namespaces and cgroups of this host. */
+export const processHostKind: SandboxHostKind = {
+  name: 'process',
+  whyNot: whyNoProcessHost,
+  commands: posixCommands,
+  path: sandboxPath,
+  environment: {},
+  nodePath: '/opt/aegis/bin/node',
+  outlivesMemoryLimit: true,
+  bootsImages: false,
+  open: (options) => openProcessHost(options),
+}
+
 /** Why the process runtime cannot be tested here; `AEGIS_REQUIRE=bwrap` makes that a failure. */
-export async function whyNoProcessHost(): Promise<string | undefined> {
-  const found = await access('/usr/bin/bwrap').then(
-    () => true,
-    () => false,
-  )
-  if (found) return undefined
-  const reason = 'bubblewrap is not installed: apt-get install bubblewrap'
-  if ((process.env.AEGIS_REQUIRE ?? '').split(',').includes('bwrap')) throw new Error(reason)
-  return reason
+export function whyNoProcessHost(): string | undefined {
+  try {
+    accessSync('/usr/bin/bwrap')
+    return undefined
+  } catch {
+    const reason = 'bubblewrap is not installed: apt-get install bubblewrap'
+    if ((process.env.AEGIS_REQUIRE ?? '').split(',').includes('bwrap')) throw new Error(reason)
+    return reason
+  }
 }
 
 export async function openProcessHost(
@@ -57,33 +62,24 @@ export async function openProcessHost(
     protectedPaths: [home],
     ...overrides,
   }
-  const runtime = await openProcessRuntime(options)
-  const booted: Sandbox[] = []
-  const expectNothingLeft = async () => {
-    expect(await groupsOf(options.stateDirectory, options.cgroupParent)).toEqual([])
-    expect(await readdir(join(options.stateDirectory, 'workspaces')).catch(() => [])).toEqual([])
-    expect(await mountsBelow(home)).toEqual([])
-    expect(await childrenOfThisProcess()).not.toContain('bwrap')
-  }
-  return {
-    runtime,
-    options,
+  const host = makeHost({
+    kind: processHostKind,
+    runtime: await openProcessRuntime(options),
     home,
-    async boot(overrides) {
-      const sandbox = await runtime.boot(specWith(overrides), new AbortController().signal)
-      booted.push(sandbox)
-      return sandbox
+    choice: { runtime: 'process', options },
+    async traces() {
+      const { stateDirectory, cgroupParent } = options
+      const [groups, workspaces, mounts, children] = await Promise.all([
+        groupsOf(stateDirectory, cgroupParent),
+        readdir(join(stateDirectory, 'workspaces')).catch(() => []),
+        mountsBelow(home),
+        childrenOfThisProcess(),
+      ])
+      return [...groups, ...workspaces, ...mounts, ...children.filter((name) => name === 'bwrap')]
     },
-    expectNothingLeft,
-    async tidy() {
-      await Promise.all(booted.splice(0).map((sandbox) => sandbox[Symbol.asyncDispose]()))
-      await expectNothingLeft()
-    },
-    async [Symbol.asyncDispose]() {
-      await runtime[Symbol.asyncDispose]()
-      await rm(home, { recursive: true, force: true })
-    },
-  }
+    close: () => rm(home, { recursive: true, force: true }),
+  })
+  return { ...host, options }
 }
 
 /**

@@ -1,0 +1,82 @@
+import type { Sandbox, SandboxRuntime, SandboxSpec } from '@aegis/core'
+import { describe } from 'vitest'
+import type { ContractCommands } from '../contract-commands.ts'
+import type { SpecOverrides } from '../sandbox-driver.ts'
+import type { RuntimeChoice } from './open-runtime.ts'
+
+/** A way to make sandboxes that the contract and the attacks run against. */
+export interface SandboxHostKind {
+  /** Begins the name of each of its tests, so that `vitest -t '^docker/runc'` runs them alone. */
+  readonly name: string
+  /** Why it cannot be tested here; throws instead when `AEGIS_REQUIRE` names what is missing. */
+  whyNot(): string | undefined
+  readonly commands: ContractCommands
+  /** PATH for commands inside. */
+  readonly path: string
+  /** The Node that agents have inside; absent where a sandbox runs no programs. */
+  readonly nodePath?: string
+  /** Variables that commands have without being given them. */
+  readonly environment: Readonly<Record<string, string>>
+  /** Whether the kernel ends one process when memory runs out, rather than the whole sandbox. */
+  readonly outlivesMemoryLimit: boolean
+  readonly bootsImages: boolean
+  open(options?: GuestOptions): Promise<SandboxHost>
+}
+
+/** The program in the guest's place, and the patience with it; the defaults are the product's. */
+export interface GuestOptions {
+  readonly guestPath?: string
+  readonly helloTimeoutMs?: number
+  readonly pingIntervalMs?: number
+  readonly pingTimeoutMs?: number
+}
+
+/** A runtime with a state of its own, and a look at what it leaves behind. */
+export interface SandboxHost extends AsyncDisposable {
+  readonly kind: SandboxHostKind
+  readonly runtime: SandboxRuntime
+  /** A directory like AEGIS_HOME, which no sandbox may see. */
+  readonly home: string
+  /** To open a runtime on the same state; absent where nothing outlives its process. */
+  readonly choice?: RuntimeChoice
+  /** A small, harmless sandbox with an id of its own. */
+  spec(overrides?: SpecOverrides): SandboxSpec
+  /** Boots a sandbox that ends with `tidy`. */
+  boot(overrides?: SpecOverrides): Promise<Sandbox>
+  /** What there is of sandboxes now, in words: processes, cgroups, containers, volumes, mounts. */
+  traces(): Promise<readonly string[]>
+  /** Fails when there are traces. */
+  expectNothingLeft(): Promise<void>
+  /** Ends what `boot` booted and expects that nothing is left of it. */
+  tidy(): Promise<void>
+  /** Where sandboxes boot from images. */
+  readonly images?: HostImages
+}
+
+/** The images that tests boot from, see tests/engine. */
+export interface HostImages {
+  /** By reference; made by the first who asks. */
+  get(name: 'python' | 'node' | 'tiny'): Promise<string>
+  /** An image on top of the one with Node, with these instructions and files; gone with the host. */
+  make(changes: readonly string[], files?: readonly ImageFile[]): Promise<string>
+}
+
+export interface ImageFile {
+  /** Absolute. */
+  readonly path: string
+  readonly content: Uint8Array
+  /** With the set-user-id bit, if need be. */
+  readonly mode: number
+}
+
+/** Writes a suite once, to be run on each of these kinds of host that can be had here. */
+export function describeOnHosts(
+  kinds: readonly SandboxHostKind[],
+  title: string,
+  suite: (kind: SandboxHostKind) => void,
+): void {
+  for (const kind of kinds) {
+    const why = kind.whyNot()
+    describe.skipIf(why)(`${kind.name}: ${title}${why ? ` (${why})` : ''}`, () => suite(kind))
+  }
+}

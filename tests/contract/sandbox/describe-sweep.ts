@@ -1,0 +1,78 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { Abandonment } from '../abandoning-owner.ts'
+import { openRuntime } from '../hosts/open-runtime.ts'
+import type { SandboxHost } from '../hosts/sandbox-host.ts'
+import { type ContractScene, never, tidyAfterEach } from './contract-scene.ts'
+
+export function describeSweep(scene: ContractScene): void {
+  const { commands, run } = scene
+
+  describe('a sweep', () => {
+    tidyAfterEach(scene)
+    const openAnother = async () => {
+      const host = await scene.kind.open()
+      onTestFinished(() => host[Symbol.asyncDispose]())
+      return host
+    }
+
+    it('removes what a killed owner left, whatever it was doing', async ({ skip }) => {
+      const host = await openAnother()
+      if (host.choice === undefined) return skip('nothing outlives the process of its owner')
+      const left = await abandon(host, host.choice)
+      expect(left.length).toBeGreaterThan(0)
+      const successor = await openRuntime(host.choice)
+      onTestFinished(() => successor[Symbol.asyncDispose]())
+      await successor.sweep(never)
+      await host.expectNothingLeft()
+      expect(await successor.sweep(never)).toEqual({ removed: [] })
+    })
+
+    it('spares the living', async () => {
+      const sandbox = await scene.boot()
+      const booting = scene.boot()
+      await scene.host.runtime.sweep(never)
+      for (const spared of [sandbox, await booting])
+        expect((await run(spared, commands.exit(0))).exit.code).toBe(0)
+    })
+
+    it('spares the sandboxes of others', async () => {
+      const sandbox = await scene.boot()
+      const other = await openAnother()
+      await other.runtime.sweep(never)
+      expect((await run(sandbox, commands.exit(0))).exit.code).toBe(0)
+    })
+
+    it('is not begun when cancelled', async () => {
+      const sweeping = scene.host.runtime.sweep(AbortSignal.abort(new Error('no')))
+      await expect(sweeping).rejects.toThrow('no')
+    })
+  })
+}
+
+/**
+ * Boots sandboxes in another process, kills it without a chance to clean up, and says what was
+ * there the moment before.
+ */
+async function abandon(
+  host: SandboxHost,
+  choice: NonNullable<SandboxHost['choice']>,
+): Promise<readonly string[]> {
+  const child = fork(new URL('../abandoning-owner.ts', import.meta.url), {
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  })
+  const specs = [host.spec(), host.spec({ filesystem: { readOnly: true } })]
+  const message: Abandonment = { choice, specs, path: host.kind.path }
+  child.send(message)
+  await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(([code]) => {
+      throw new Error(`The owner ended with ${code} before it was killed`)
+    }),
+  ])
+  const there = await host.traces()
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  return there
+}
