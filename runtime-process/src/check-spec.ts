@@ -1,4 +1,5 @@
 import { AegisError, type SandboxSpec } from '@aegis/core'
+import { checkSpecValues } from '@aegis/sandbox'
 import type { HostProbe } from './host-probe.ts'
 import type { LimitBackend } from './limits/limit-group.ts'
 
@@ -15,15 +16,7 @@ export function checkSpec(
   limits: LimitBackend,
   weaker: readonly WeakerForm[],
 ): void {
-  if (!/^[a-z0-9][a-z0-9-]{0,63}$/.test(spec.id))
-    throw new AegisError('invalid', 'sandbox.id', `'${spec.id}' cannot name a sandbox`)
-  for (const [name, value] of Object.entries(spec.limits))
-    if (!Number.isSafeInteger(value) || value <= 0)
-      throw new AegisError(
-        'invalid',
-        'sandbox.limits',
-        `${name} is ${value}, not a whole number above 0`,
-      )
+  checkSpecValues(spec)
   if (!probe.works)
     throw new AegisError(
       'unsupported',

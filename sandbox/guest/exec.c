@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "guest.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -104,7 +105,14 @@ static bool arrange_descriptors(const struct guest *guest, const struct wiring *
 
 static void close_others(void) {
   if (syscall(SYS_close_range, STATUS_FD + 1, ~0u, 0) == 0) return;
-  for (int fd = STATUS_FD + 1; fd < 65536; fd++) close(fd); /* Linux before 5.9. */
+  /* Linux before 5.9, and gVisor, where closing all that could be open would take seconds. */
+  DIR *open_ones = opendir("/proc/self/fd");
+  if (!open_ones) give_up(STEP_SETUP);
+  for (struct dirent *entry; (entry = readdir(open_ones));) {
+    int fd = atoi(entry->d_name);
+    if (fd > STATUS_FD && fd != dirfd(open_ones)) close(fd);
+  }
+  closedir(open_ones);
 }
 
 static void reset_signals(void) {
@@ -194,6 +202,7 @@ void exec_start(struct guest *guest, uint32_t id, uint8_t *bytes, size_t length)
     return;
   }
   adopt(channel, &wiring);
+  channel->hits_before = limit_hits();
   channel->pid = channel->in.ring ? fork_command(guest) : (errno = ENOMEM, -1);
   if (channel->pid == 0) run_child(guest, &wiring, &request);
   int error = errno;
@@ -278,6 +287,14 @@ void exec_abandon(struct guest *guest, struct channel *channel) {
   exec_settle(guest, channel);
 }
 
+/* Which limits struck while the command ran. Of one that succeeded none is worth telling. */
+static uint16_t limits_met(const struct channel *channel) {
+  const struct limit_hits *before = &channel->hits_before, now = limit_hits();
+  return (uint16_t)((disk_is_full() ? EXIT_DISK_FULL : 0) |
+                    (now.oom_kills > before->oom_kills ? EXIT_OOM_KILL : 0) |
+                    (now.pids_refused > before->pids_refused ? EXIT_PIDS_REFUSED : 0));
+}
+
 static void send_exit(struct guest *guest, const struct channel *channel) {
   bool signalled = WIFSIGNALED(channel->exit_status);
   bool failed = signalled || WEXITSTATUS(channel->exit_status) != 0;
@@ -286,7 +303,7 @@ static void send_exit(struct guest *guest, const struct channel *channel) {
   payload[0] = signalled ? EXIT_SIGNAL : EXIT_CODE;
   payload[1] = (uint8_t)(signalled ? WTERMSIG(channel->exit_status)
                                    : WEXITSTATUS(channel->exit_status));
-  write_u16(payload + 2, failed && disk_is_full() ? EXIT_DISK_FULL : 0);
+  write_u16(payload + 2, failed ? limits_met(channel) : 0);
   write_u64(payload + 4, (uint64_t)usage->ru_utime.tv_sec * 1000000 + (uint64_t)usage->ru_utime.tv_usec);
   write_u64(payload + 12, (uint64_t)usage->ru_stime.tv_sec * 1000000 + (uint64_t)usage->ru_stime.tv_usec);
   write_u64(payload + 20, (uint64_t)usage->ru_maxrss * 1024);

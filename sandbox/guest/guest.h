@@ -78,6 +78,27 @@ bool outflow_may_read(const struct guest *guest, const struct outflow *flow);
 /* Sends END once; the descriptor stays open. */
 void outflow_end(struct guest *guest, struct channel *channel, uint8_t stream);
 
+/* ---- cgroup.c: what the kernel counts for the sandbox, where that can be seen ---- */
+
+enum cgroup_count {
+  CGROUP_CPU_US,
+  CGROUP_MEMORY,
+  CGROUP_MEMORY_PEAK,
+  CGROUP_PIDS,
+  CGROUP_OOM_KILLS,
+  CGROUP_PIDS_REFUSED,
+};
+
+/* False: it cannot be seen, and `value` stays. */
+bool cgroup_read(enum cgroup_count what, uint64_t *value);
+
+/* How often a limit of the sandbox struck so far; zero where nobody tells. */
+struct limit_hits {
+  uint64_t oom_kills, pids_refused;
+};
+
+struct limit_hits limit_hits(void);
+
 /* ---- channels ---- */
 
 enum channel_kind { CHANNEL_FREE, CHANNEL_EXEC, CHANNEL_PUT, CHANNEL_GET, CHANNEL_RELAY };
@@ -97,6 +118,7 @@ struct channel {
   int status_fd; /* How far the child came before its command ran. */
   int exit_status;
   struct rusage usage;
+  struct limit_hits hits_before;
   uint64_t drained_by_us; /* Terminal only: when to stop waiting for the last output. */
 
   /* put, get */

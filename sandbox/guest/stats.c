@@ -13,9 +13,24 @@
 #include <unistd.h>
 
 struct totals {
-  uint64_t ticks, pages;
+  uint64_t ticks, pages, read_bytes, write_bytes;
   uint32_t processes;
 };
+
+/* Block I/O; that of children who were waited for is their parent's. See proc(5). */
+static void add_io(const char *pid, struct totals *totals) {
+  char path[64], text[512];
+  snprintf(path, sizeof path, "/proc/%.20s/io", pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+  if (fd >= 0) close(fd);
+  if (n <= 0) return;
+  text[n] = 0;
+  const char *read_bytes = strstr(text, "\nread_bytes: ");
+  const char *write_bytes = strstr(text, "\nwrite_bytes: ");
+  if (read_bytes) totals->read_bytes += strtoull(strchr(read_bytes, ' '), NULL, 10);
+  if (write_bytes) totals->write_bytes += strtoull(strchr(write_bytes, ' '), NULL, 10);
+}
 
 static void add_process(const char *pid, struct totals *totals) {
   char path[64], text[1024];
@@ -47,27 +62,38 @@ void stats_reply(struct guest *guest, uint32_t request) {
   struct totals totals = {0};
   DIR *proc = opendir("/proc");
   for (struct dirent *entry; proc && (entry = readdir(proc));)
-    if (isdigit((unsigned char)entry->d_name[0])) add_process(entry->d_name, &totals);
+    if (isdigit((unsigned char)entry->d_name[0])) {
+      add_process(entry->d_name, &totals);
+      add_io(entry->d_name, &totals);
+    }
   if (proc) closedir(proc);
 
   struct rusage gone;
   getrusage(RUSAGE_CHILDREN, &gone);
   uint64_t live = totals.ticks * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
-  uint64_t memory = totals.pages * (uint64_t)sysconf(_SC_PAGESIZE);
+  uint64_t cpu = live + microseconds(gone.ru_utime) + microseconds(gone.ru_stime);
+  uint64_t memory = totals.pages * (uint64_t)sysconf(_SC_PAGESIZE), pids = totals.processes;
+  /* The kernel counts files in memory too, and threads. */
+  cgroup_read(CGROUP_CPU_US, &cpu);
+  cgroup_read(CGROUP_MEMORY, &memory);
+  cgroup_read(CGROUP_PIDS, &pids);
+  cgroup_read(CGROUP_MEMORY_PEAK, &guest->memory_peak);
   if (memory > guest->memory_peak) guest->memory_peak = memory;
 
-  uint8_t payload[32];
+  uint8_t payload[48];
   write_u32(payload, request);
-  write_u64(payload + 4, live + microseconds(gone.ru_utime) + microseconds(gone.ru_stime));
+  write_u64(payload + 4, cpu);
   write_u64(payload + 12, memory);
   write_u64(payload + 20, guest->memory_peak);
-  write_u32(payload + 28, totals.processes);
+  write_u32(payload + 28, (uint32_t)pids);
+  write_u64(payload + 32, totals.read_bytes);
+  write_u64(payload + 40, totals.write_bytes);
   output_frame(&guest->output, FRAME_STATS_REPLY, 0, 0, payload, sizeof payload);
 }
 
 /* Whether one of the places where an agent may write has no block or no inode left. */
 bool disk_is_full(void) {
-  static const char *const places[] = {"/workspace", "/tmp"};
+  static const char *const places[] = {"/workspace", "/tmp", "/dev/shm"};
   for (unsigned i = 0; i < sizeof places / sizeof *places; i++) {
     struct statvfs about;
     if (statvfs(places[i], &about) < 0 || about.f_flag & ST_RDONLY || about.f_blocks == 0) continue;

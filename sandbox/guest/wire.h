@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum {
-  PROTOCOL_VERSION = 1,
+  PROTOCOL_VERSION = 2,
   HELLO_MAGIC = 0x41454749, /* "AEGI" */
 
   FRAME_MAX = 32768,
@@ -69,7 +69,7 @@ enum { TARGET_AGENT_API = 0, TARGET_TCP = 1 };
 enum { HELLO_INIT = 1, HELLO_TERMINAL = 2 };
 enum { CONFIGURED_DNS = 1 };
 enum { EXIT_CODE = 0, EXIT_SIGNAL = 1 };
-enum { EXIT_DISK_FULL = 1 };
+enum { EXIT_DISK_FULL = 1, EXIT_OOM_KILL = 2, EXIT_PIDS_REFUSED = 4 };
 
 struct frame {
   uint8_t type;

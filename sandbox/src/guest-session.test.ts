@@ -242,7 +242,7 @@ describe('the session', () => {
 async function stillWorks(guest: FakeGuest, session: GuestSession): Promise<void> {
   const asking = session.stats(never)
   const { payload } = await guest.next(FrameType.stats)
-  guest.send(FrameType.statsReply, 0, Buffer.concat([payload, Buffer.alloc(28)]))
+  guest.send(FrameType.statsReply, 0, Buffer.concat([payload, Buffer.alloc(44)]))
   expect(await asking).toMatchObject({ cpuMs: 0 })
 }
 

@@ -22,7 +22,7 @@ describe('a guest that breaks the protocol', () => {
     ['answers a ping that nobody sent', (guest) => guest.send(FrameType.pong, 0, Buffer.alloc(8))],
     [
       'reports usage that nobody asked for',
-      (guest) => guest.send(FrameType.statsReply, 0, Buffer.alloc(32)),
+      (guest) => guest.send(FrameType.statsReply, 0, Buffer.alloc(48)),
     ],
     ['speaks on a channel that is not open', (guest) => guest.send(FrameType.end, 77)],
     ['starts a command twice', (guest) => guest.send(FrameType.started, 1)],

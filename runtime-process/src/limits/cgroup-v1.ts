@@ -1,5 +1,6 @@
 import { mkdir, rmdir } from 'node:fs/promises'
 import type { SandboxLimits } from '@aegis/core'
+import { cpuQuota } from '@aegis/sandbox'
 import {
   childGroups,
   ignoreAbsent,
@@ -10,7 +11,6 @@ import {
   removeGroup,
   writeControl,
 } from './cgroup-files.ts'
-import { cpuQuota } from './cpu-quota.ts'
 import type { LimitBackend, LimitGroup } from './limit-group.ts'
 
 /** Where each controller's groups of this home go; one path may serve several controllers. */

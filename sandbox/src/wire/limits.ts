@@ -1,5 +1,5 @@
 /** The fixed sizes of the wire protocol; docs/reference/wire-protocol.md explains each. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 export const HELLO_MAGIC = 0x41454749
 
 export const FRAME_MAX_BYTES = 32_768

@@ -19,7 +19,7 @@ const payload = (minLength: number, maxLength: number) =>
 it.each([
   ['HELLO', payload(8, 8), parseHello],
   ['CONFIGURED', payload(2, 300), parseConfigured],
-  ['STATS_REPLY', payload(32, 32), parseStatsReply],
+  ['STATS_REPLY', payload(48, 48), parseStatsReply],
   ['EXIT', payload(28, 28), parseExit],
   ['CONNECT', payload(3, 256), parseConnect],
   ['NOTICE', payload(2, 254), parseDeniedName],
@@ -57,7 +57,7 @@ it('reads where a connection wants to go, in canonical names only', () => {
   expect(() => connect(2, 1, 'a')).toThrow(ProtocolViolation)
 })
 
-it('reads an end by code, by signal, and with the disk full', () => {
+it('reads an end by code, by signal, and with the limits that were met', () => {
   const exit = (how: number, value: number, flags = 0) => {
     const bytes = Buffer.alloc(28)
     bytes.set([how, value, 0, flags])
@@ -69,13 +69,15 @@ it('reads an end by code, by signal, and with the disk full', () => {
   expect(exit(1, 9)).toMatchObject({ code: undefined, signal: 'KILL' })
   expect(exit(1, 35)).toMatchObject({ signal: 'RTMIN+1' })
   expect(exit(0, 1, 1)).toMatchObject({ cause: 'disk_limit' })
+  expect(exit(0, 1, 1 | 4)).toMatchObject({ cause: 'pids_limit' })
+  expect(exit(1, 9, 1 | 2 | 4)).toMatchObject({ cause: 'memory_limit' })
   expect(() => exit(2, 0)).toThrow(ProtocolViolation)
   expect(() => exit(1, 0)).toThrow(ProtocolViolation)
-  expect(() => exit(0, 0, 2)).toThrow(ProtocolViolation)
+  expect(() => exit(0, 0, 8)).toThrow(ProtocolViolation)
 })
 
 it('refuses a number beyond what can be true', () => {
-  const bytes = Buffer.alloc(32, 0xff)
+  const bytes = Buffer.alloc(48, 0xff)
   expect(() => parseStatsReply(bytes)).toThrow(ProtocolViolation)
 })
 

@@ -1,4 +1,4 @@
-import type { ConnectTarget, ExecCommand, Exit, SandboxStats } from '@aegis/core'
+import type { ConnectTarget, ExecCommand, Exit, LimitCause, SandboxStats } from '@aegis/core'
 import { type Frame, FrameType, ProtocolViolation } from './frame.ts'
 import { HELLO_MAGIC, LISTENERS_MAX, NAME_MAX_BYTES, NAMES_MAX } from './limits.ts'
 import { signalName } from './signals.ts'
@@ -42,6 +42,7 @@ export interface GuestConfigured {
 /** How a channel was closed: in good order, or at which step and with which errno it failed. */
 export type CloseReason = undefined | { readonly step: string; readonly errno: string }
 
+const exitFlag = { diskFull: 1, oomKill: 2, pidsRefused: 4 } as const
 const target = { 'agent-api': 0, tcp: 1 } as const
 const hostName = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/
 
@@ -138,8 +139,8 @@ export function parseStatsReply(payload: Buffer): { id: number; stats: SandboxSt
       memoryBytes: quantity(payload, 12),
       memoryPeakBytes: quantity(payload, 20),
       pids: payload.readUInt32BE(28),
-      ioReadBytes: 0,
-      ioWriteBytes: 0,
+      ioReadBytes: quantity(payload, 32),
+      ioWriteBytes: quantity(payload, 40),
     },
   }
 }
@@ -148,7 +149,7 @@ export function parseExit(payload: Buffer): Exit {
   const how = payload.readUInt8(0)
   const value = payload.readUInt8(1)
   const flags = payload.readUInt16BE(2)
-  if (how > 1 || flags > 1 || (how === 1 && (value < 1 || value > 64)))
+  if (how > 1 || flags > 7 || (how === 1 && (value < 1 || value > 64)))
     throw new ProtocolViolation('Malformed EXIT')
   return {
     code: how === 0 ? value : undefined,
@@ -158,8 +159,15 @@ export function parseExit(payload: Buffer): Exit {
       cpuSystemMs: quantity(payload, 12) / 1000,
       maxRssBytes: quantity(payload, 20),
     },
-    cause: flags === 1 ? 'disk_limit' : undefined,
+    cause: limitMet(flags),
   }
+}
+
+/** Of several the one that ends commands most surely. */
+function limitMet(flags: number): LimitCause | undefined {
+  if ((flags & exitFlag.oomKill) !== 0) return 'memory_limit'
+  if ((flags & exitFlag.pidsRefused) !== 0) return 'pids_limit'
+  return (flags & exitFlag.diskFull) !== 0 ? 'disk_limit' : undefined
 }
 
 export function parseConnect(payload: Buffer): ConnectTarget {
