@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest'
+import { collect } from '../sandbox-driver.ts'
+import { type ContractScene, never } from './contract-scene.ts'
+
+export function describeRuntime(scene: ContractScene): void {
+  describeCrowd(scene)
+  describeDiagnosis(scene)
+}
+
+function describeCrowd(scene: ContractScene): void {
+  const { commands, start } = scene
+
+  it('twenty sandboxes at once do not mix', { timeout: 120_000 }, async () => {
+    const words = Array.from({ length: 20 }, (_, index) => `sandbox ${index}`)
+    const outputs = await Promise.all(
+      words.map(async (word) => {
+        const sandbox = await scene.boot()
+        await sandbox.writeFiles([{ path: '/workspace/word', content: Buffer.from(word) }], never)
+        const echoing = await start(sandbox, commands.cat())
+        const { stdout } = await collect(echoing, [Buffer.from(word)])
+        const read = await sandbox.readFile('/workspace/word', 100, never)
+        await sandbox[Symbol.asyncDispose]()
+        return [stdout.toString(), Buffer.from(read).toString()]
+      }),
+    )
+    expect(outputs).toEqual(words.map((word) => [word, word]))
+    await scene.host.tidy()
+  })
+}
+
+function describeDiagnosis(scene: ContractScene): void {
+  describe('a diagnosis', () => {
+    it('names a remedy with every finding that is not fine', async () => {
+      for (const finding of await scene.host.runtime.diagnose(never)) {
+        expect(finding.detail).not.toBe('')
+        if (finding.state !== 'ok') expect(finding.remedy).toBeTruthy()
+      }
+    })
+
+    it('is not begun when cancelled', async () => {
+      const asking = scene.host.runtime.diagnose(AbortSignal.abort(new Error('no')))
+      await expect(asking).rejects.toThrow('no')
+    })
+  })
+}
