@@ -1,6 +1,15 @@
-import { describe, expect, it } from 'vitest'
-import { describeOnHosts, type SandboxHostKind } from './hosts/sandbox-host.ts'
-import { type ContractScene, never, openContractScene } from './sandbox/contract-scene.ts'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { Abandonment } from './abandoning-owner.ts'
+import { openRuntime } from './hosts/open-runtime.ts'
+import { describeOnHosts, type SandboxHost, type SandboxHostKind } from './hosts/sandbox-host.ts'
+import {
+  type ContractScene,
+  never,
+  openContractScene,
+  tidyAfterEach,
+} from './sandbox/contract-scene.ts'
 import { describeBoot } from './sandbox/describe-boot.ts'
 import { describeCommands } from './sandbox/describe-commands.ts'
 import { describeConnections } from './sandbox/describe-connections.ts'
@@ -10,10 +19,9 @@ import { describeFilesystem } from './sandbox/describe-filesystem.ts'
 import { describeGuest } from './sandbox/describe-guest.ts'
 import { describeImages } from './sandbox/describe-images.ts'
 import { describeLimits } from './sandbox/describe-limits.ts'
+import { describeRuntime } from './sandbox/describe-runtime.ts'
 import { describeStats } from './sandbox/describe-stats.ts'
 import { describeStreams } from './sandbox/describe-streams.ts'
-import { describeSweep } from './sandbox/describe-sweep.ts'
-import { collect } from './sandbox-driver.ts'
 
 /** The promises of `SandboxRuntime` and `Sandbox`, each as a test. */
 export function describeSandboxContract(kind: SandboxHostKind): void {
@@ -28,8 +36,7 @@ export function describeSandboxContract(kind: SandboxHostKind): void {
     describeStats(scene)
     describeEnd(scene)
     describeSweep(scene)
-    describeCrowd(scene)
-    describeDiagnosis(scene)
+    describeRuntime(scene)
     if (limits !== undefined) describeLimits(scene, limits)
     if (sh !== undefined) {
       describeFilesystem(scene, sh)
@@ -39,39 +46,73 @@ export function describeSandboxContract(kind: SandboxHostKind): void {
   })
 }
 
-function describeCrowd(scene: ContractScene): void {
-  const { commands, start } = scene
+function describeSweep(scene: ContractScene): void {
+  const { commands, run } = scene
 
-  it('twenty sandboxes at once do not mix', { timeout: 120_000 }, async () => {
-    const words = Array.from({ length: 20 }, (_, index) => `sandbox ${index}`)
-    const outputs = await Promise.all(
-      words.map(async (word) => {
-        const sandbox = await scene.boot()
-        await sandbox.writeFiles([{ path: '/workspace/word', content: Buffer.from(word) }], never)
-        const echoing = await start(sandbox, commands.cat())
-        const { stdout } = await collect(echoing, [Buffer.from(word)])
-        const read = await sandbox.readFile('/workspace/word', 100, never)
-        await sandbox[Symbol.asyncDispose]()
-        return [stdout.toString(), Buffer.from(read).toString()]
-      }),
-    )
-    expect(outputs).toEqual(words.map((word) => [word, word]))
-    await scene.host.tidy()
+  describe('recovery', () => {
+    tidyAfterEach(scene)
+    const openAnother = async () => {
+      const host = await scene.kind.open()
+      onTestFinished(() => host[Symbol.asyncDispose]())
+      return host
+    }
+
+    it('a sweep removes what a killed owner left, whatever it was doing', async ({ skip }) => {
+      const host = await openAnother()
+      if (host.choice === undefined) return skip('nothing outlives the process of its owner')
+      const left = await abandon(host, host.choice)
+      expect(left.length).toBeGreaterThan(0)
+      const successor = await openRuntime(host.choice)
+      onTestFinished(() => successor[Symbol.asyncDispose]())
+      await successor.sweep(never)
+      await host.expectNothingLeft()
+      expect(await successor.sweep(never)).toEqual({ removed: [] })
+    })
+
+    it('a sweep spares the living', async () => {
+      const sandbox = await scene.boot()
+      const booting = scene.boot()
+      await scene.host.runtime.sweep(never)
+      for (const spared of [sandbox, await booting])
+        expect((await run(spared, commands.exit(0))).exit.code).toBe(0)
+    })
+
+    it('a sweep spares the sandboxes of others', async () => {
+      const sandbox = await scene.boot()
+      const other = await openAnother()
+      await other.runtime.sweep(never)
+      expect((await run(sandbox, commands.exit(0))).exit.code).toBe(0)
+    })
+
+    it('a sweep is not begun when cancelled', async () => {
+      const sweeping = scene.host.runtime.sweep(AbortSignal.abort(new Error('no')))
+      await expect(sweeping).rejects.toThrow('no')
+    })
   })
 }
 
-function describeDiagnosis(scene: ContractScene): void {
-  describe('a diagnosis', () => {
-    it('names a remedy with every finding that is not fine', async () => {
-      for (const finding of await scene.host.runtime.diagnose(never)) {
-        expect(finding.detail).not.toBe('')
-        if (finding.state !== 'ok') expect(finding.remedy).toBeTruthy()
-      }
-    })
-
-    it('is not begun when cancelled', async () => {
-      const asking = scene.host.runtime.diagnose(AbortSignal.abort(new Error('no')))
-      await expect(asking).rejects.toThrow('no')
-    })
+/**
+ * Boots sandboxes in another process, kills it without a chance to clean up, and says what was
+ * there the moment before.
+ */
+async function abandon(
+  host: SandboxHost,
+  choice: NonNullable<SandboxHost['choice']>,
+): Promise<readonly string[]> {
+  const child = fork(new URL('./abandoning-owner.ts', import.meta.url), {
+    execArgv: ['--disable-warning=ExperimentalWarning'],
   })
+  const specs = [host.spec(), host.spec({ filesystem: { readOnly: true } })]
+  const message: Abandonment = { choice, specs, path: host.kind.path }
+  child.send(message)
+  await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(([code]) => {
+      throw new Error(`The owner ended with ${code} before it was killed`)
+    }),
+  ])
+  const there = await host.traces()
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  return there
 }
