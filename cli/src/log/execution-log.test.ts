@@ -1,4 +1,4 @@
-import type { ExecutionEvent } from '@aegis/core'
+import type { ExecutionEvent, SandboxId } from '@aegis/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { makeStyle } from '../terminal/style.ts'
@@ -91,6 +91,24 @@ describe('the log of an execution', () => {
       'denied      dns.resolve example.com: spec.security.network.mode is none',
       'iteration   1 failed: exit_code: The command failed. (exit code 3) (cpu 50 ms, memory 23 MiB)',
       'failed      after 1 iteration: memory_limit: More than 128Mi. (signal KILL)',
+    ])
+  })
+
+  it('tells, when asked for details, what a sandbox was and how soon it was there', () => {
+    const booted = {
+      type: 'execution.sandbox-booted',
+      at,
+      iteration: 1,
+      sandboxId: 's1' as SandboxId,
+      isolation: 'docker',
+      bootMs: 312,
+    } as const
+    const warm = { ...booted, warm: true, bootMs: 2, image: `sha256:${'a'.repeat(64)}` }
+    const events = [booted, { ...warm, applicationKernel: 'gvisor' } as const]
+    expect(print(events)).toEqual([])
+    expect(print(events, { verbose: true })).toEqual([
+      'sandbox     s1 (docker) up in 312 ms',
+      'sandbox     s1 (docker, gvisor, image aaaaaaaaaaaa) was warm, ready in 2 ms',
     ])
   })
 

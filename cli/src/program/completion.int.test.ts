@@ -38,6 +38,12 @@ describe('completion in bash', () => {
     ])
     expect(complete('aegis completion z')).toEqual(['zsh'])
   })
+
+  it('knows images and what sandboxes use', () => {
+    expect(complete('aegis image p')).toEqual(['pull', 'prune'])
+    expect(complete('aegis image prune --y')).toEqual(['--yes'])
+    expect(complete('aegis task top --in')).toEqual(['--interval'])
+  })
 })
 
 it('has every command for fish, quoted', () => {

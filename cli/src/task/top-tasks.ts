@@ -25,7 +25,7 @@ export const topTasks: CommandHandler<{
   using _resizing = terminal.onResize(() => {
     if (last !== undefined && show.again) show.now(last)
   })
-  await streamUntilInterrupted(
+  const end = await streamUntilInterrupted(
     context,
     (signal) =>
       watchSandboxes(
@@ -43,6 +43,8 @@ export const topTasks: CommandHandler<{
       show.now(usages)
     },
   )
+  // The terminal has echoed ^C.
+  if (show.again && end === 'interrupted') terminal.line()
   return exitCodes.success
 }
 

@@ -1,5 +1,13 @@
 import { expect, it } from 'vitest'
-import { count, formatAge, formatBytes, formatCost, formatMs, formatUptime } from './format.ts'
+import {
+  count,
+  formatAge,
+  formatBytes,
+  formatCost,
+  formatMs,
+  formatSpan,
+  formatUptime,
+} from './format.ts'
 
 it('writes durations the way one says them', () => {
   expect([0, 999, 1000, 59_949, 59_951, 3_599_000, 7_380_000].map(formatMs)).toEqual([
@@ -39,6 +47,12 @@ it('writes how long ago something was', () => {
     formatAge(`2026-11-22T${time}.000Z`, now),
   )
   expect(ages).toEqual(['just now', '30s ago', '50m ago', '3h ago'])
+})
+
+it('writes spans in one unit where there is little room, whatever the clocks say', () => {
+  const hourMs = 3_600_000
+  const spans = [-5, 59_999, 60_000, 2 * hourMs, 47 * hourMs, 48 * hourMs, 20_000 * 24 * hourMs]
+  expect(spans.map(formatSpan)).toEqual(['0s', '59s', '1m', '2h', '47h', '2d', '54y'])
 })
 
 it('counts in singular and plural, and keeps costs short', () => {
