@@ -11,7 +11,7 @@ describe('a pull on the terminal', () => {
       shown.onProgress(aProgress())
       shown.onProgress(aProgress({ layersDone: 2 }))
     }
-    expect(terminal.stderr()).toContain('\r\x1b[2K⠋ pulling python:3.11: 1 of …')
+    expect(terminal.stderr()).toContain('\r\x1b[2K⠋ pulling python:3.11: 1 o…')
     expect(terminal.stderr().endsWith('\r\x1b[2K')).toBe(true)
     expect(terminal.stderr()).not.toContain('\n')
   })

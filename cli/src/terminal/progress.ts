@@ -8,8 +8,8 @@ export interface Progress extends Disposable {
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
 const frameMs = 100
-/** The frame, the space behind it, and one column for the cursor. */
-const frameColumns = 3
+/** The frame, the space behind it, and room for the cursor and for the echo of Ctrl-C. */
+const frameColumns = 5
 
 /** `text` must be safe to show. Dispose it before anything else is written to the terminal. */
 export function showProgress(terminal: Terminal, text: string): Progress {
