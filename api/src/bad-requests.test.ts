@@ -137,6 +137,21 @@ const badRequests: readonly BadRequest[] = [
       'after: must be a whole number',
     ],
     ['revision zero', 'GET /api/agents/echo?revision=0', 'revision: must be at least 1'],
+    ['a flag of images that is none', 'GET /api/images?all=yes', 'all: must be one of true, false'],
+    ['an unknown key for images', 'GET /api/images?every=true', '"every" is not known; known: all'],
+    [
+      'a key where a pull takes none',
+      'POST /api/images/pull?all=true',
+      'nothing is taken here',
+      { body: '{"reference":"node:24"}' },
+    ],
+    ['a key where pruning takes none', 'POST /api/images/prune?all=true', 'nothing is taken here'],
+    ['a key where sandboxes take none', 'GET /api/sandboxes?state=hot', 'nothing is taken here'],
+    [
+      'a key where the events of sandboxes take none',
+      'GET /api/sandboxes/events?follow=true',
+      'nothing is taken here',
+    ],
     [
       'a flag that is none',
       'POST /api/agents?replace=1',
@@ -203,6 +218,32 @@ const badRequests: readonly BadRequest[] = [
       'known: reason',
       { body: '{"why":"x"}' },
     ],
+    ['no body for a pull', 'POST /api/images/pull', 'it is missing', { body: '' }],
+    ['a pull of nothing', 'POST /api/images/pull', 'reference: is missing', { body: '{}' }],
+    [
+      'a pull of an empty name',
+      'POST /api/images/pull',
+      'reference: must be at least 1',
+      { body: '{"reference":""}' },
+    ],
+    [
+      'a pull of an endless name',
+      'POST /api/images/pull',
+      'reference: must be at most 255',
+      { body: JSON.stringify({ reference: 'x'.repeat(256) }) },
+    ],
+    [
+      'an unknown key of a pull',
+      'POST /api/images/pull',
+      '"image" is not known; known: reference',
+      { body: '{"reference":"node:24","image":"x"}' },
+    ],
+    [
+      'a body where pruning takes none',
+      'POST /api/images/prune',
+      'nothing is taken here',
+      { body: '{"all":true}' },
+    ],
     [
       'an endless reason',
       'POST /api/agents/echo/pause',
@@ -264,6 +305,22 @@ const badRequests: readonly BadRequest[] = [
       'POST /api/agents',
       '1:',
       { body: 'kind: [', headers: { 'content-type': 'application/yaml' } },
+    ],
+  ]),
+  ...refused(422, 'image.reference', [
+    [
+      'a name that no image has',
+      'POST /api/images/pull',
+      'Write it like python:3.11',
+      { body: '{"reference":"../etc/passwd"}' },
+    ],
+  ]),
+  ...refused(404, 'image.absent', [
+    [
+      'an image that is not there',
+      'POST /api/images/pull',
+      'nothing:1',
+      { body: '{"reference":"nothing:1"}' },
     ],
   ]),
   ...refused(409, 'agent.exists', [
@@ -350,7 +407,16 @@ const query = fc.oneof(
   fc.webQueryParameters(),
   fc
     .tuple(
-      fc.constantFrom('limit', 'status', 'agent_id', 'after', 'follow', 'replace', 'revision'),
+      fc.constantFrom(
+        'limit',
+        'status',
+        'agent_id',
+        'after',
+        'follow',
+        'replace',
+        'revision',
+        'all',
+      ),
       fc.string(),
     )
     .map(([key, value]) => `${key}=${encodeURIComponent(value)}`),
@@ -363,6 +429,7 @@ const anyBody = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.json(),
   fc.record({ input: fc.jsonValue() }).map((body) => JSON.stringify(body)),
+  fc.record({ reference: fc.string() }).map((body) => JSON.stringify(body)),
   fc.record({ kind: fc.string(), metadata: fc.jsonValue() }).map((body) => JSON.stringify(body)),
 )
 

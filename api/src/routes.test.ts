@@ -54,6 +54,10 @@ describe('the routes', () => {
       required: false,
       schema: { type: 'integer', minimum: 1, maximum: 1_000 },
     })
+    for (const path of ['/api/agents', '/api/images/pull']) {
+      const { content } = document.paths[path].post.responses['200']
+      expect(Object.keys(content)).toEqual(['application/json', 'text/event-stream'])
+    }
     expect(document.paths['/api/agents'].get.responses.default.content).toHaveProperty(
       'application/problem+json',
     )
@@ -127,14 +131,28 @@ describe('the routes', () => {
   })
 
   it('show metrics in the text format of Prometheus, those of other parts included', async () => {
-    await using scene = await openScene()
+    const { plane } = await openMemoryNode({ start: false })
+    await plane.agents.deploy(aManifest('echo'))
+    await plane.executions.execute('echo', 'hi')
+    const sandboxes = { cold: 0, warm: 1, hot: 2, terminated: 3, failed: 4 }
+    const counts = { ...sandboxes, warmStarts: 5, coldStarts: 6 }
+    const status = async () => ({ ...(await plane.node.status()), sandboxes: counts })
+    await using scene = await openTestApp({ ...plane, node: { ...plane.node, status } })
     await scene.app.inject({ url: '/api/agents', headers: authorized })
+    await scene.app.inject({ url: '/metrics', headers: authorized }) // Asking changes no count.
     const { body, headers } = await scene.app.inject({ url: '/metrics', headers: authorized })
     expect(headers['content-type']).toContain('text/plain; version=0.0.4')
     for (const line of [
       'aegis_executions{status="queued"} 1',
       'aegis_queue_depth 1',
       'aegis_free_cpu_millicores 4000',
+      'aegis_sandboxes{state="cold"} 0',
+      'aegis_sandboxes{state="warm"} 1',
+      'aegis_sandboxes{state="hot"} 2',
+      'aegis_sandboxes_terminated_total 3',
+      'aegis_sandboxes_failed_total 4',
+      'aegis_sandbox_starts_total{start="warm"} 5',
+      'aegis_sandbox_starts_total{start="cold"} 6',
       'aegis_http_request_duration_seconds_count{method="GET",route="/api/agents",status="200"} 1',
       'other_total 1',
     ]) {
