@@ -7,6 +7,7 @@
 // standard input for a line of JSON, {"env":{...}}, whose variables it takes over, and the prompt
 // behind it.
 import { request as httpRequest } from 'node:http'
+import { Duplex } from 'node:stream'
 
 const { env } = process
 const standby = env.AEGIS_BOOTSTRAP_STANDBY === '1'
@@ -20,8 +21,23 @@ function debug(message) {
   if (debugging) process.stderr.write(`[BOOTSTRAP DEBUG] ${message}\n`)
 }
 
+/** Has Node load and compile now what the first request needs: one that goes nowhere. */
+async function rehearse() {
+  const answer = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}'
+  const nowhere = new Duplex({
+    read() {},
+    write(_chunk, _encoding, done) {
+      this.push(answer)
+      done()
+    },
+  })
+  const response = await post(endpoint('http://nowhere'), '{}', { createConnection: () => nowhere })
+  await readAll(response)
+}
+
 /** What was piped in, once it is all there; a task that comes late brings its environment along. */
 async function readTask() {
+  if (standby) await rehearse()
   const piped = process.stdin.isTTY ? '' : await readAll(process.stdin)
   if (!standby) return piped
   const end = piped.indexOf('\n')
@@ -151,7 +167,7 @@ async function printAnswer(response) {
 }
 
 /** No time-out: how long an answer may take is the daemon's to decide. */
-async function post(url, body) {
+async function post(url, body, options) {
   const headers = {
     'content-type': 'application/json',
     accept: 'text/event-stream, application/json',
@@ -159,7 +175,9 @@ async function post(url, body) {
   }
   const open = url.protocol === 'https:' ? (await import('node:https')).request : httpRequest
   return new Promise((resolve, reject) => {
-    open(url, { method: 'POST', headers }, resolve).on('error', reject).end(body)
+    open(url, { ...options, method: 'POST', headers }, resolve)
+      .on('error', reject)
+      .end(body)
   })
 }
 
@@ -203,9 +221,12 @@ async function main() {
 
 process.stdout.on('error', () => process.exit(1)) // Nobody reads: there is nobody to tell either.
 
-main().catch((error) => {
-  process.stderr.write(
-    error instanceof Failure ? `aegis-bootstrap: ${error.message}\n` : `${error.stack}\n`,
-  )
-  process.exitCode = 1
-})
+main().then(
+  () => process.exit(), // All is written, and open connections need not keep the answer waiting.
+  (error) => {
+    process.stderr.write(
+      error instanceof Failure ? `aegis-bootstrap: ${error.message}\n` : `${error.stack}\n`,
+    )
+    process.exitCode = 1
+  },
+)

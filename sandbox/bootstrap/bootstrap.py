@@ -191,6 +191,8 @@ def main():
 
 try:
     main()
+    # All is written, and taking the interpreter down in good order would keep the answer waiting.
+    os._exit(0)
 except Failure as failure:
     print(f"aegis-bootstrap: {failure}", file=sys.stderr)
     sys.exit(1)

@@ -123,8 +123,7 @@ async function imageFor(
   if (current !== undefined && !same && !replace) throw agentExists(name, summary?.revision ?? 0)
   const options = { policy, onProgress }
   if (same && !replace && current.image !== undefined && policy !== 'Always') {
-    await restoreImage(images, current.image, options, signal)
-    return { image: current.image }
+    return { image: await restoreImage(images, current.image, options, signal) }
   }
   const reference = imageReferenceOf(manifest, config.images)
   return { image: await pinImage(images, reference, options, signal) }

@@ -115,6 +115,7 @@ export type ExecutionEvent = { readonly at: Instant } & (
       readonly subject: string
       readonly reason: string
     }
+  /** Its program has ended, or was given up: the sandbox is being destroyed from now on. */
   | {
       readonly type: 'execution.sandbox-terminated'
       readonly iteration: number

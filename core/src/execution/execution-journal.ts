@@ -21,6 +21,8 @@ export interface ExecutionJournal {
   decide(command: ExecutionCommand): Promise<readonly ExecutionEvent[]>
   /** Notes a fact that changes no decision. Durable when it resolves. */
   note(event: ExecutionEvent): Promise<void>
+  /** Notes a fact that may wait: it is stored together with what follows, and never without it. */
+  hold(event: ExecutionEvent): void
 }
 
 /** Opens the journal of an execution; reads its whole stream once. */
@@ -33,12 +35,14 @@ export async function openJournal(events: EventStore, id: ExecutionId): Promise<
     version = record.version
   }
   let waiting: ExecutionEvent[] = []
+  let flushes = false
   let flushed = Promise.resolve()
   let broken: { readonly error: unknown } | undefined
 
   const flush = async (): Promise<void> => {
     const batch = waiting
     waiting = []
+    flushes = false
     try {
       await events.append({ stream, expectedVersion: version, events: batch })
     } catch (error) {
@@ -51,7 +55,8 @@ export async function openJournal(events: EventStore, id: ExecutionId): Promise<
   const enqueue = (more: readonly ExecutionEvent[]): Promise<void> => {
     state = more.reduce(execution.evolve, state)
     // One flush waits behind the one under way and takes along whatever has gathered by then.
-    if (waiting.length === 0) flushed = flushed.then(flush)
+    if (!flushes) flushed = flushed.then(flush)
+    flushes = true
     waiting.push(...more)
     return flushed
   }
@@ -68,5 +73,6 @@ export async function openJournal(events: EventStore, id: ExecutionId): Promise<
       return decided
     },
     note: (event) => enqueue([event]),
+    hold: (event) => void waiting.push(event),
   }
 }

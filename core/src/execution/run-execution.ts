@@ -167,7 +167,7 @@ type IterationPart = Prepared & Pick<IterationPlan, 'iteration' | 'prompt' | 'hi
 /** One iteration within its own time; running out of that refuses the iteration, no more. */
 async function timedIteration(
   deps: RunDeps,
-  { note }: ExecutionJournal,
+  { note, hold }: ExecutionJournal,
   part: IterationPart,
   { id: executionId, live, last }: Run,
 ): Promise<IterationOutcome> {
@@ -181,7 +181,7 @@ async function timedIteration(
   try {
     return await runIteration(
       deps,
-      { ...part, executionId, note, onLeave },
+      { ...part, executionId, note, hold, onLeave },
       AbortSignal.any([signal, expired.signal]),
     )
   } catch (error) {

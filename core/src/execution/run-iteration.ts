@@ -25,6 +25,8 @@ export interface IterationPlan extends SandboxRecipe {
   readonly prompt: string
   readonly history: readonly IterationRecord[]
   readonly note: (event: ExecutionEvent) => Promise<void>
+  /** Notes what need not be stored before the next event is. */
+  readonly hold: (event: ExecutionEvent) => void
   /** Hears of a sandbox that is done for; `gone` resolves, and never rejects, when it is gone. */
   readonly onLeave: (gone: Promise<void>) => void
 }
@@ -157,14 +159,10 @@ async function runIn(
   } finally {
     signal.removeEventListener('abort', abandon)
     plan.onLeave(box.destroy())
-    const { iteration, note } = plan
+    const { iteration, hold } = plan
     const { id: sandboxId } = box.sandbox
     const at = deps.clock.now()
-    const cause = exit?.cause
-    // Not awaited: it is stored together with what the outcome decides.
-    note({ type: 'execution.sandbox-terminated', iteration, sandboxId, cause, at }).catch(
-      () => undefined,
-    )
+    hold({ type: 'execution.sandbox-terminated', iteration, sandboxId, cause: exit?.cause, at })
   }
 }
 

@@ -3,7 +3,7 @@ import type { ImageControl, ImageSummary, PruneResult } from '../control-plane.t
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { SandboxRuntime } from '../sandbox/sandbox-runtime.ts'
 import { parseImageReference } from './image-reference.ts'
-import type { Image, ImageStore } from './image-store.ts'
+import type { Image, ImageStore, PinnedImage } from './image-store.ts'
 
 interface Deps {
   readonly runtimes: ReadonlyMap<string, SandboxRuntime>
@@ -27,7 +27,7 @@ export function makeImageControl({ runtimes, agents }: Deps): ImageControl {
     const [images, deployed] = await Promise.all([store().list(never), agents.list()])
     return images.map((image) => ({
       ...image,
-      agents: deployed.filter((agent) => agent.image?.id === image.id).map(({ name }) => name),
+      agents: deployed.filter((agent) => isPinned(agent.image, image)).map(({ name }) => name),
     }))
   }
 
@@ -50,6 +50,10 @@ export function makeImageControl({ runtimes, agents }: Deps): ImageControl {
     },
   }
 }
+
+/** By its digest too, since an engine that was replaced may give the same image another id. */
+const isPinned = (pin: PinnedImage | undefined, { id, digests }: Image): boolean =>
+  pin !== undefined && (pin.id === id || (pin.digest !== undefined && digests.includes(pin.digest)))
 
 /** Whether it could be removed; one that a container still runs in stays. */
 async function gone(store: ImageStore, { id }: Image): Promise<boolean> {

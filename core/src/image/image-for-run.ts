@@ -51,8 +51,10 @@ export async function imageForRun(
     note({ type: 'execution.image-pulling', progress, at: clock.now() }).catch(() => undefined)
   }
   const options = { policy, onProgress }
-  if (pin !== undefined) await restoreImage(images, pin, options, signal)
-  const image = pin ?? (await pinImage(images, imageReferenceOf(manifest, table), options, signal))
+  const image =
+    pin === undefined
+      ? await pinImage(images, imageReferenceOf(manifest, table), options, signal)
+      : await restoreImage(images, pin, options, signal)
   if (pulled) {
     const durationMs = Math.round(clock.monotonicMs() - startedMs)
     await note({ type: 'execution.image-pulled', image, durationMs, at: clock.now() })

@@ -25,6 +25,7 @@ export async function pinImage(
 
 /**
  * Sees to it that a pinned image is on the host: exactly that one, never what its tag means by now.
+ * An engine that was replaced may know what the digest stands for by another id.
  * @throws AegisError `not-found` / `image.absent` · `conflict` / `image.changed` · what
  * `ImageStore.pull` throws
  */
@@ -33,11 +34,16 @@ export async function restoreImage(
   pin: PinnedImage,
   { policy, onProgress }: PinOptions,
   signal: AbortSignal,
-): Promise<void> {
-  if ((await store.find(pin.id, signal)) !== undefined) return
-  if (policy === 'Never') throw notFetched(pin.reference)
-  const { id } = await store.pull(pin.digest ?? pin.reference, onProgress, signal)
-  if (id === pin.id) return
+): Promise<PinnedImage> {
+  const { digest } = pin
+  const present =
+    (await store.find(pin.id, signal)) ??
+    (digest === undefined ? undefined : await store.find(digest, signal))
+  if (present !== undefined) return { ...pin, id: present.id }
+  const name = digest ?? pin.reference
+  if (policy === 'Never') throw notFetched(name)
+  const { id } = await store.pull(name, onProgress, signal)
+  if (id === pin.id || digest !== undefined) return { ...pin, id }
   throw new AegisError(
     'conflict',
     'image.changed',
