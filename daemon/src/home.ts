@@ -15,6 +15,7 @@ export interface Home {
   readonly daemonLog: string
   readonly nodeId: string
   readonly processRuntime: string
+  readonly dockerRuntime: string
   readonly build: string
 }
 
@@ -33,6 +34,7 @@ export function homeAt(directory: string): Home {
     daemonLog: join(logs, 'daemon.log'),
     nodeId: join(directory, 'node-id'),
     processRuntime: join(directory, 'runtime-process'),
+    dockerRuntime: join(directory, 'runtime-docker'),
     build: join(directory, 'build'),
   }
 }
