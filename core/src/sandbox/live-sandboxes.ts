@@ -66,6 +66,8 @@ export function makeLiveSandboxes(clock: Clock): LiveSandboxes {
         for (const listener of listeners) listener({ ...about, executionId, ...event, at })
       }
       const become = (state: 'warm' | 'hot', sandbox: Sandbox): void => {
+        // It ended on its own a moment ago.
+        if (!live.has(id)) return
         Object.assign(entry, { state, sandbox, since: clock.now() })
         tell({ type: `sandbox.${state}` })
       }
@@ -100,7 +102,7 @@ export function makeLiveSandboxes(clock: Clock): LiveSandboxes {
         }),
       ),
 
-    async *events(signal) {
+    events(signal) {
       let outstanding: SandboxEvent[] = []
       let wake: () => void = () => undefined
       const listener = (event: SandboxEvent): void => {
@@ -108,23 +110,32 @@ export function makeLiveSandboxes(clock: Clock): LiveSandboxes {
         if (outstanding.length > maxOutstanding) outstanding.shift()
         wake()
       }
-      const stop = (): void => wake()
-      listeners.add(listener)
-      signal.addEventListener('abort', stop, { once: true })
-      try {
-        while (!signal.aborted) {
-          const news = new Promise<void>((resolve) => {
-            wake = resolve
-          })
-          const batch = outstanding
-          outstanding = []
-          if (batch.length === 0) await news
-          yield* batch
-        }
-      } finally {
+      const stop = (): void => {
         listeners.delete(listener)
-        signal.removeEventListener('abort', stop)
+        wake()
       }
+      const take = async function* (): AsyncGenerator<SandboxEvent> {
+        try {
+          while (!signal.aborted) {
+            const news = new Promise<void>((resolve) => {
+              wake = resolve
+            })
+            const batch = outstanding
+            outstanding = []
+            if (batch.length === 0) await news
+            yield* batch
+          }
+        } finally {
+          listeners.delete(listener)
+          signal.removeEventListener('abort', stop)
+        }
+      }
+      // Before the first event is asked for: none may be lost in between.
+      if (!signal.aborted) {
+        listeners.add(listener)
+        signal.addEventListener('abort', stop, { once: true })
+      }
+      return take()
     },
   }
 }
