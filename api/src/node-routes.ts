@@ -1,5 +1,5 @@
 import type { ControlPlane } from '@aegis/core'
-import { hostFindings, nodeStatus, nodeStatusToWire } from '@aegis/http-contract'
+import { nodeFindings, nodeStatus, nodeStatusToWire } from '@aegis/http-contract'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { answers } from './answers.ts'
 import { noQuery } from './requests.ts'
@@ -21,7 +21,7 @@ export const nodeRoutes: FastifyPluginAsyncZod<Deps> = async (
 
   app.get(
     '/node/doctor',
-    { schema: { tags, querystring: noQuery, response: answers(hostFindings) } },
+    { schema: { tags, querystring: noQuery, response: answers(nodeFindings) } },
     async () => {
       const deadline = AbortSignal.timeout(doctorTimeoutMs)
       return [...(await node.doctor(AbortSignal.any([deadline, closing])))]

@@ -156,7 +156,12 @@ export interface SandboxControl {
 
 export interface NodeControl {
   status(): Promise<NodeStatus>
-  doctor(signal: AbortSignal): Promise<readonly HostFinding[]>
+  /** What the host offers to each isolation, in the order in which `inherit` prefers them. */
+  doctor(signal: AbortSignal): Promise<readonly NodeFinding[]>
+}
+
+export interface NodeFinding extends HostFinding {
+  readonly isolation: Isolation
 }
 
 export interface NodeStatus {

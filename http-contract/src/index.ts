@@ -41,7 +41,7 @@ export {
 } from './image-wire.ts'
 export {
   health,
-  hostFindings,
+  nodeFindings,
   nodeStatus,
   nodeStatusFromWire,
   nodeStatusToWire,

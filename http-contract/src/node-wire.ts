@@ -1,5 +1,6 @@
-import type { HostFinding, NodeStatus } from '@aegis/core'
+import type { NodeFinding, NodeStatus } from '@aegis/core'
 import { z } from 'zod'
+import { isolation } from './scalars.ts'
 
 /** `GET /health`; the reference's two fields and whether the node takes work. */
 export const health = z.object({
@@ -44,8 +45,9 @@ export const nodeStatus = z.object({
 })
 
 /** `GET /api/node/doctor` */
-export const hostFindings: z.ZodType<HostFinding[], HostFinding[]> = z.array(
+export const nodeFindings: z.ZodType<NodeFinding[], NodeFinding[]> = z.array(
   z.object({
+    isolation,
     name: z.string(),
     state: z.enum(['ok', 'warning', 'missing']),
     detail: z.string(),

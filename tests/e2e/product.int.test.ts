@@ -204,8 +204,11 @@ describe.each(['with a daemon', 'without a daemon'] as const)('%s', { timeout },
   it('says what this machine can isolate agents with', async (context) => {
     if (reason !== undefined) context.skip(reason)
     expect(await ok(aegis, 'doctor')).toMatch(
-      /^STATE +WHAT +FOUND\n(.*\n)+\nThis machine can isolate agents\.\n$/,
+      /^STATE +FOR +WHAT +FOUND\n(.*\n)+\nThis machine can isolate agents: process(, docker)?\.\n$/,
     )
-    expect(await json(aegis, 'doctor')).toMatchObject({ can_isolate: true })
+    expect(await json(aegis, 'doctor')).toMatchObject({
+      can_isolate: true,
+      isolations: expect.arrayContaining(['process']),
+    })
   })
 })

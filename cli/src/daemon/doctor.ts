@@ -1,4 +1,4 @@
-import type { HostFinding } from '@aegis/core'
+import type { Isolation, NodeFinding } from '@aegis/core'
 import type { CommandHandler } from '../program/command-context.ts'
 import { exitCodes } from '../program/exit-code.ts'
 import { sanitise } from '../terminal/sanitise.ts'
@@ -11,9 +11,10 @@ export const doctor: CommandHandler<object> = async (context) => {
   const { style, columns } = terminal
   await using connection = await context.connect()
   const findings = await connection.controlPlane.node.doctor(new AbortController().signal)
-  const canIsolate = findings.every((finding) => finding.state !== 'missing')
+  const able = ableIsolations(findings)
+  const canIsolate = able.length > 0
   if (terminal.json) {
-    terminal.document({ can_isolate: canIsolate, findings })
+    terminal.document({ can_isolate: canIsolate, isolations: able, findings })
     return canIsolate ? exitCodes.success : exitCodes.general
   }
   terminal.line(renderTable(columnsOf(style), findings, { columns, title: style.dim }))
@@ -25,25 +26,33 @@ export const doctor: CommandHandler<object> = async (context) => {
   terminal.line()
   terminal.line(
     canIsolate
-      ? style.good('This machine can isolate agents.')
+      ? style.good(`This machine can isolate agents: ${able.join(', ')}.`)
       : style.bad('This machine cannot isolate agents yet: mend what is missing.'),
   )
   return canIsolate ? exitCodes.success : exitCodes.general
 }
 
-function columnsOf(style: Style): readonly Column<HostFinding>[] {
+/** Those that miss nothing. */
+function ableIsolations(findings: readonly NodeFinding[]): readonly Isolation[] {
+  const all = new Set(findings.map(({ isolation }) => isolation))
+  for (const { isolation, state } of findings) if (state === 'missing') all.delete(isolation)
+  return [...all]
+}
+
+function columnsOf(style: Style): readonly Column<NodeFinding>[] {
   return [
     {
       title: 'STATE',
       value: (finding) => finding.state,
       paint: (text, finding) => paintState(style, finding.state)(text),
     },
+    { title: 'FOR', value: (finding) => finding.isolation },
     { title: 'WHAT', value: (finding) => finding.name },
     { title: 'FOUND', value: (finding) => finding.detail, flexible: true },
   ]
 }
 
-function paintState(style: Style, state: HostFinding['state']): (text: string) => string {
+function paintState(style: Style, state: NodeFinding['state']): (text: string) => string {
   switch (state) {
     case 'ok':
       return style.good

@@ -112,7 +112,9 @@ export function makeNode(deps: NodeDeps): DomainNode {
       node: {
         status,
         async doctor(signal) {
-          const findings = [...runtimes.values()].map((runtime) => runtime.diagnose(signal))
+          const findings = [...runtimes].map(async ([isolation, runtime]) =>
+            (await runtime.diagnose(signal)).map((finding) => ({ isolation, ...finding })),
+          )
           return (await Promise.all(findings)).flat()
         },
       },

@@ -1,5 +1,5 @@
 import type { NodeControl } from '@aegis/core'
-import { hostFindings, nodeStatus, nodeStatusFromWire } from '@aegis/http-contract'
+import { nodeFindings, nodeStatus, nodeStatusFromWire } from '@aegis/http-contract'
 import type { HttpTransport } from './http-transport.ts'
 
 export function makeNodeClient(transport: HttpTransport): NodeControl {
@@ -8,7 +8,7 @@ export function makeNodeClient(transport: HttpTransport): NodeControl {
       return nodeStatusFromWire(await transport.call({ method: 'GET', path: '/node' }, nodeStatus))
     },
     doctor(signal) {
-      return transport.call({ method: 'GET', path: '/node/doctor', signal }, hostFindings)
+      return transport.call({ method: 'GET', path: '/node/doctor', signal }, nodeFindings)
     },
   }
 }
