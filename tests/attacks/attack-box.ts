@@ -5,11 +5,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Sandbox } from '@aegis/core'
-import { sandboxPath } from '@aegis/runtime-process'
-import type { ProcessHost } from '../contract/hosts/process-host.ts'
+import { afterAll, beforeAll } from 'vitest'
+import { type HostScene, never } from '../contract/hosts/host-scene.ts'
+import type { SandboxHost } from '../contract/hosts/sandbox-host.ts'
 import { type Collected, run, type SpecOverrides } from '../contract/sandbox-driver.ts'
-
-const never = new AbortController().signal
 
 /** A sandbox whose inhabitant means harm. */
 export interface AttackBox {
@@ -23,7 +22,7 @@ export interface AttackBox {
 
 /** Boots a box with these payload programs in /workspace; gone when the host is tidied. */
 export async function openAttackBox(
-  host: ProcessHost,
+  host: SandboxHost,
   overrides: SpecOverrides = {},
   programs: Readonly<Record<string, Uint8Array>> = {},
 ): Promise<AttackBox> {
@@ -35,12 +34,34 @@ export async function openAttackBox(
   }))
   await sandbox.writeFiles(files, never)
   const execute = (argv: readonly [string, ...string[]]) =>
-    run(sandbox, argv, { PATH: sandboxPath, HOME: '/workspace' })
+    run(sandbox, argv, { PATH: host.kind.path, HOME: '/workspace' })
   return {
     sandbox,
     sh: (script, ...args) => execute(['/bin/sh', '-c', script, 'sh', ...args]),
     run: (program, ...args) => execute([`/workspace/${program}`, ...args]),
     node: (script, ...args) => execute(['node', '-e', script, ...args]),
+  }
+}
+
+/** One box for all tests of a suite; for attacks that, when they fail, change nothing. */
+export function shareAttackBox(
+  scene: HostScene,
+  overrides?: SpecOverrides,
+  programs: readonly string[] = [],
+): () => AttackBox {
+  let shared: AttackBox | undefined
+  beforeAll(async () => {
+    const compiled = programs.map(async (name) => [name, await compilePayload(name)] as const)
+    shared = await openAttackBox(
+      scene.host,
+      overrides,
+      Object.fromEntries(await Promise.all(compiled)),
+    )
+  })
+  afterAll(() => scene.host.tidy())
+  return () => {
+    if (shared === undefined) throw new Error('The box is there in tests only')
+    return shared
   }
 }
 

@@ -1,10 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import {
-  openProcessHost,
-  type ProcessHost,
-  whyNoProcessHost,
-} from '../contract/hosts/process-host.ts'
-import { type AttackBox, compilePayload, openAttackBox } from './attack-box.ts'
+import { expect, it } from 'vitest'
+import { hostKinds } from '../contract/hosts/host-kinds.ts'
+import { openHostScene } from '../contract/hosts/host-scene.ts'
+import { describeOnHosts } from '../contract/hosts/sandbox-host.ts'
+import { shareAttackBox } from './attack-box.ts'
 
 // What the kernel may answer. ENOSYS: not there for the agent; EACCES and EPERM: refused; the
 // network's: no way out. Anything else has to be argued for at the case.
@@ -102,25 +100,19 @@ const attempts: Readonly<Record<string, readonly (readonly [name: string, answer
   ],
 }
 
-const why = await whyNoProcessHost()
+/** Where a host answers otherwise, and why that is no way out either. */
+const otherwise: Readonly<
+  Record<string, Readonly<Record<string, readonly [answer: RegExp, because: string]>>>
+> = {}
 
-describe.skipIf(why)(`an agent has no way to${why ? ` (${why})` : ''}`, () => {
-  let host: ProcessHost
-  let probe: Uint8Array
-  let box: AttackBox
-  beforeAll(async () => {
-    host = await openProcessHost()
-    probe = await compilePayload('probe')
-  })
-  afterEach(() => host.tidy())
-  afterAll(() => host?.[Symbol.asyncDispose]())
+describeOnHosts(hostKinds, 'an agent has no way to', (kind) => {
+  const box = shareAttackBox(openHostScene(kind), {}, ['probe'])
 
   for (const [what, cases] of Object.entries(attempts))
     it.each(cases)(`${what}: %s`, async (name, answer) => {
-      box = await openAttackBox(host, {}, { probe })
-      const { stdout, stderr, exit } = await box.run('probe', name)
+      const { stdout, stderr, exit } = await box().run('probe', name)
       expect(stderr.toString()).toBe('')
-      expect(stdout.toString().trim()).toMatch(answer)
+      expect(stdout.toString().trim()).toMatch(otherwise[kind.name]?.[name]?.[0] ?? answer)
       expect(exit.code).toBe(0)
     })
 })

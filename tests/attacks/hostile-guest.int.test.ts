@@ -2,19 +2,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LimitCause, Sandbox } from '@aegis/core'
-import { sandboxPath } from '@aegis/runtime-process'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import {
-  openProcessHost,
-  type ProcessHost,
-  whyNoProcessHost,
-} from '../contract/hosts/process-host.ts'
-import { collect, specWith } from '../contract/sandbox-driver.ts'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { hostKinds } from '../contract/hosts/host-kinds.ts'
+import { never } from '../contract/hosts/host-scene.ts'
+import { describeOnHosts, type SandboxHost } from '../contract/hosts/sandbox-host.ts'
+import { collect } from '../contract/sandbox-driver.ts'
 
-const never = new AbortController().signal
-const why = await whyNoProcessHost()
-
-describe.skipIf(why)(`a guest that was taken over${why ? ` (${why})` : ''}`, () => {
+describeOnHosts(hostKinds, 'a guest that was taken over', (kind) => {
   let directory: string
   let payload: string
   beforeAll(async () => {
@@ -23,10 +17,11 @@ describe.skipIf(why)(`a guest that was taken over${why ? ` (${why})` : ''}`, () 
   })
   afterAll(() => rm(directory, { recursive: true, force: true }))
 
-  const openWith = async (mode: string): Promise<ProcessHost> => {
+  const openWith = async (mode: string): Promise<SandboxHost> => {
     const guestPath = join(directory, `${mode}.mjs`)
-    await writeFile(guestPath, payload.replace("'MODE'", `'${mode}'`), { mode: 0o755 })
-    const host = await openProcessHost({
+    const program = payload.replace("'MODE'", `'${mode}'`).replace('NODE', kind.nodePath ?? '')
+    await writeFile(guestPath, program, { mode: 0o755 })
+    const host = await kind.open({
       guestPath,
       helloTimeoutMs: 1500,
       pingIntervalMs: 100,
@@ -35,12 +30,12 @@ describe.skipIf(why)(`a guest that was taken over${why ? ` (${why})` : ''}`, () 
     onTestFinished(() => host[Symbol.asyncDispose]())
     return host
   }
-  const boot = async (host: ProcessHost): Promise<Sandbox> => {
-    const sandbox = await host.runtime.boot(specWith(), never)
+  const boot = async (host: SandboxHost): Promise<Sandbox> => {
+    const sandbox = await host.runtime.boot(host.spec(), never)
     onTestFinished(() => sandbox[Symbol.asyncDispose]())
     return sandbox
   }
-  const expectAllSettled = async (host: ProcessHost, sandbox: Sandbox) => {
+  const expectAllSettled = async (host: SandboxHost, sandbox: Sandbox) => {
     const ended = { kind: 'unavailable', code: 'sandbox.ended' }
     await expect(sandbox.readFile('/tmp/x', 1, never)).rejects.toMatchObject(ended)
     await sandbox[Symbol.asyncDispose]()
@@ -57,7 +52,7 @@ describe.skipIf(why)(`a guest that was taken over${why ? ` (${why})` : ''}`, () 
     'half-a-hello',
   ])('before it is trusted with anything makes the boot fail and leaves nothing: %s', async (mode) => {
     const host = await openWith(mode)
-    await expect(host.runtime.boot(specWith(), never)).rejects.toMatchObject({
+    await expect(host.runtime.boot(host.spec(), never)).rejects.toMatchObject({
       name: 'AegisError',
       kind: expect.stringMatching(/unavailable|timeout|unsupported/),
     })
@@ -85,11 +80,12 @@ describe.skipIf(why)(`a guest that was taken over${why ? ` (${why})` : ''}`, () 
     ['notice-with-controls', 'protocol_violation'],
   ])('ends its own sandbox and nothing else: %s is %s', async (mode, cause) => {
     const host = await openWith(mode)
+    const outcome = await boot(host).catch((error: Error) => error)
     // It may be as quick as the boot itself.
-    const sandbox = await boot(host).catch(() => undefined)
-    if (sandbox !== undefined) {
-      expect(await sandbox.ended).toBe(cause)
-      await expectAllSettled(host, sandbox)
+    if (outcome instanceof Error) expect(outcome).toMatchObject({ details: { cause } })
+    else {
+      expect(await outcome.ended).toBe(cause)
+      await expectAllSettled(host, outcome)
     }
     await host.expectNothingLeft()
   })
@@ -108,7 +104,7 @@ describe.skipIf(why)(`a guest that was taken over${why ? ` (${why})` : ''}`, () 
   ])('settles the commands it cheats: %s', async (mode) => {
     const host = await openWith(mode)
     const sandbox = await boot(host)
-    const command = { argv: ['true'] as const, env: { PATH: sandboxPath }, cwd: '/' }
+    const command = { argv: ['true'] as const, env: { PATH: kind.path }, cwd: '/' }
     const running = await sandbox.exec({ ...command, argv: ['true'] }, never).catch(() => undefined)
     // The output is not read until the end, so that a guest without restraint shows.
     expect(await sandbox.ended).toBe('protocol_violation')

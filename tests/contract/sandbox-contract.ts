@@ -5,11 +5,11 @@ import type { Abandonment } from './abandoning-owner.ts'
 import { openRuntime } from './hosts/open-runtime.ts'
 import { describeOnHosts, type SandboxHost, type SandboxHostKind } from './hosts/sandbox-host.ts'
 import {
-  type ContractScene,
+  type HostScene,
   never,
-  openContractScene,
+  openHostScene,
   tidyAfterEach,
-} from './sandbox/contract-scene.ts'
+} from './hosts/host-scene.ts'
 import { describeBoot } from './sandbox/describe-boot.ts'
 import { describeCommands } from './sandbox/describe-commands.ts'
 import { describeConnections } from './sandbox/describe-connections.ts'
@@ -26,7 +26,7 @@ import { describeStreams } from './sandbox/describe-streams.ts'
 /** The promises of `SandboxRuntime` and `Sandbox`, each as a test. */
 export function describeSandboxContract(kind: SandboxHostKind): void {
   describeOnHosts([kind], 'the contract', () => {
-    const scene = openContractScene(kind)
+    const scene = openHostScene(kind)
     const { limits, sh } = kind.commands
     describeBoot(scene)
     describeCommands(scene)
@@ -46,7 +46,7 @@ export function describeSandboxContract(kind: SandboxHostKind): void {
   })
 }
 
-function describeSweep(scene: ContractScene): void {
+function describeSweep(scene: HostScene): void {
   const { commands, run } = scene
 
   describe('recovery', () => {

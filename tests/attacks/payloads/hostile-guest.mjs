@@ -1,6 +1,6 @@
-#!/opt/aegis/bin/node
-// Takes the guest's place and breaks the wire protocol in the way named by MODE, which the test
-// writes into its copy of this file.
+#!NODE
+// Takes the guest's place and breaks the wire protocol in the way named by MODE, with
+// the NODE of its sandbox; the test writes both into its copy of this file.
 import { readSync, writeSync } from 'node:fs'
 
 const mode = 'MODE'
@@ -14,7 +14,7 @@ function frame(type, channel, payload = Buffer.alloc(0), flags = 0, length = pay
   header.writeUInt32BE(channel, 4)
   return Buffer.concat([header, payload])
 }
-const hello = (version = 1) =>
+const hello = (version = 2) =>
   frame(1, session, Buffer.from([0x41, 0x45, 0x47, 0x49, 0, version, 0, 3]))
 const configured = () => frame(3, session, Buffer.concat([Buffer.from([1, 1]), Buffer.from('OK')]))
 const number = (value) => {
@@ -83,7 +83,7 @@ const afterHello = {
   'exit-of-nothing': () => send(exit(12)),
   'oversized-frame': () => send(frame(32, 1, Buffer.from('x'), 0, 65535)),
   'pong-to-nobody': () => send(frame(5, session, Buffer.alloc(8))),
-  'stats-to-nobody': () => send(frame(7, session, Buffer.alloc(32))),
+  'stats-to-nobody': () => send(frame(7, session, Buffer.alloc(48))),
   'connect-on-host-channel': () => send(frame(23, 3, Buffer.alloc(3))),
   'connect-to-nonsense': () => send(frame(23, 0x80000001, Buffer.from([9, 255, 255]))),
   'connect-flood': () => {

@@ -10,6 +10,7 @@ export const fakeHostKind: SandboxHostKind = {
   commands: fakeContractCommands,
   path: '/bin',
   environment: {},
+  guestPlace: '/guest',
   outlivesMemoryLimit: true,
   bootsImages: false,
   async open() {

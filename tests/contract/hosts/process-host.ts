@@ -29,6 +29,7 @@ export const processHostKind: SandboxHostKind = {
   path: sandboxPath,
   environment: {},
   nodePath: '/opt/aegis/bin/node',
+  guestPlace: '/opt/aegis/guest',
   outlivesMemoryLimit: true,
   bootsImages: false,
   open: (options) => openProcessHost(options),

@@ -17,6 +17,8 @@ export interface SandboxHostKind {
   readonly nodePath?: string
   /** Variables that commands have without being given them. */
   readonly environment: Readonly<Record<string, string>>
+  /** Where the guest program lies inside. */
+  readonly guestPlace: string
   /** Whether the kernel ends one process when memory runs out, rather than the whole sandbox. */
   readonly outlivesMemoryLimit: boolean
   readonly bootsImages: boolean

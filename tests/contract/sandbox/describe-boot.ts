@@ -1,8 +1,8 @@
 import { type Sandbox, sandboxId } from '@aegis/core'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type ContractScene, never, tidyAfterEach } from './contract-scene.ts'
+import { type HostScene, never, tidyAfterEach } from '../hosts/host-scene.ts'
 
-export function describeBoot(scene: ContractScene): void {
+export function describeBoot(scene: HostScene): void {
   describe('boot', () => {
     tidyAfterEach(scene)
     const { boot } = scene

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { type HostScene, never, shareSandbox } from '../hosts/host-scene.ts'
 import { collect, firstLine } from '../sandbox-driver.ts'
-import { type ContractScene, never, shareSandbox } from './contract-scene.ts'
 
-export function describeCommands(scene: ContractScene): void {
+export function describeCommands(scene: HostScene): void {
   const { kind, commands, start, run } = scene
 
   describe('commands', () => {

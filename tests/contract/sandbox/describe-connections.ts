@@ -2,10 +2,10 @@ import { Duplex } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import type { ByteStream, ConnectTarget, SandboxNotice } from '@aegis/core'
 import { describe, expect, it } from 'vitest'
+import { type HostScene, tidyAfterEach } from '../hosts/host-scene.ts'
 import { collect } from '../sandbox-driver.ts'
-import { type ContractScene, tidyAfterEach } from './contract-scene.ts'
 
-export function describeConnections(scene: ContractScene): void {
+export function describeConnections(scene: HostScene): void {
   const { commands, start, run } = scene
 
   describe('connections', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { type HostScene, never, tidyAfterEach } from '../hosts/host-scene.ts'
 import { firstLine } from '../sandbox-driver.ts'
-import { type ContractScene, never, tidyAfterEach } from './contract-scene.ts'
 
-export function describeEnd(scene: ContractScene): void {
+export function describeEnd(scene: HostScene): void {
   const { commands, start } = scene
 
   describe('the end', () => {

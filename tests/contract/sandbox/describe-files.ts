@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { type ContractScene, MiB, never, shareSandbox } from './contract-scene.ts'
+import { type HostScene, MiB, never, shareSandbox } from '../hosts/host-scene.ts'
 
-export function describeFiles(scene: ContractScene): void {
+export function describeFiles(scene: HostScene): void {
   const { commands, run } = scene
   const text = (bytes: Uint8Array) => Buffer.from(bytes).toString()
 

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { ContractCommands } from '../contract-commands.ts'
-import { type ContractScene, never, tidyAfterEach } from './contract-scene.ts'
+import { type HostScene, never, tidyAfterEach } from '../hosts/host-scene.ts'
 
 export function describeFilesystem(
-  scene: ContractScene,
+  scene: HostScene,
   sh: NonNullable<ContractCommands['sh']>,
 ): void {
   const { run } = scene
@@ -42,6 +42,21 @@ export function describeFilesystem(
       await sandbox.writeFiles([{ path, content: Buffer.from('another') }], never)
       expect((await run(sandbox, sh('cat deep/note'))).stdout.toString()).toBe('another')
       expect(Buffer.from(await sandbox.readFile(path, 100, never)).toString()).toBe('another')
+    })
+
+    it('has no more room in a read-only /workspace than the disk', async () => {
+      const limits = { diskBytes: 1 << 20 }
+      const sandbox = await scene.boot({ filesystem: { readOnly: true }, limits })
+      const file = { path: '/workspace/big', content: new Uint8Array((1 << 20) + 1) }
+      await expect(sandbox.writeFiles([file], never)).rejects.toMatchObject({ kind: 'exhausted' })
+    })
+
+    it('takes no file out of a read-only /workspace by a clever path', async () => {
+      const sandbox = await scene.boot({ filesystem: { readOnly: true } })
+      const path = '/workspace/../../../../tmp/escaped'
+      await sandbox.writeFiles([{ path, content: Buffer.from('x') }], never).catch(() => {})
+      expect((await run(sandbox, sh('ls /workspace'))).stdout.toString()).toBe('')
+      await expect(readFile('/tmp/escaped')).rejects.toThrow('ENOENT')
     })
 
     it('has host paths that were lent, at the same place, to read or to write', async () => {

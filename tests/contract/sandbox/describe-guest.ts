@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type ContractScene, never } from './contract-scene.ts'
+import { type HostScene, never } from '../hosts/host-scene.ts'
 
-export function describeGuest(scene: ContractScene): void {
+export function describeGuest(scene: HostScene): void {
   describe('a guest', () => {
     it('that says nothing is given up in time, and nothing is left of it', async () => {
       const directory = await mkdtemp(join(tmpdir(), 'aegis-silent-'))

@@ -1,6 +1,6 @@
 import { describe } from 'vitest'
-import type { ContractScene } from './contract-scene.ts'
+import type { HostScene } from '../hosts/host-scene.ts'
 
-export function describeImages(_scene: ContractScene): void {
+export function describeImages(_scene: HostScene): void {
   describe('images', () => {})
 }

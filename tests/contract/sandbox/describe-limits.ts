@@ -1,8 +1,8 @@
 import { describe, expect, it, type TestContext } from 'vitest'
 import type { LimitCommands } from '../contract-commands.ts'
-import { type ContractScene, MiB, never, tidyAfterEach } from './contract-scene.ts'
+import { type HostScene, MiB, never, tidyAfterEach } from '../hosts/host-scene.ts'
 
-export function describeLimits(scene: ContractScene, breaking: LimitCommands): void {
+export function describeLimits(scene: HostScene, breaking: LimitCommands): void {
   const { commands, run } = scene
 
   describe('limits', () => {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
+import { type HostScene, never } from '../hosts/host-scene.ts'
 import { collect } from '../sandbox-driver.ts'
-import { type ContractScene, never } from './contract-scene.ts'
 
-export function describeRuntime(scene: ContractScene): void {
+export function describeRuntime(scene: HostScene): void {
   describeCrowd(scene)
   describeDiagnosis(scene)
 }
 
-function describeCrowd(scene: ContractScene): void {
+function describeCrowd(scene: HostScene): void {
   const { commands, start } = scene
 
   it('twenty sandboxes at once do not mix', { timeout: 120_000 }, async () => {
@@ -28,7 +28,7 @@ function describeCrowd(scene: ContractScene): void {
   })
 }
 
-function describeDiagnosis(scene: ContractScene): void {
+function describeDiagnosis(scene: HostScene): void {
   describe('a diagnosis', () => {
     it('names a remedy with every finding that is not fine', async () => {
       for (const finding of await scene.host.runtime.diagnose(never)) {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { type HostScene, MiB, never, shareSandbox } from '../hosts/host-scene.ts'
 import { firstLine } from '../sandbox-driver.ts'
-import { type ContractScene, MiB, never, shareSandbox } from './contract-scene.ts'
 
-export function describeStats(scene: ContractScene): void {
+export function describeStats(scene: HostScene): void {
   const { commands, start, run } = scene
 
   describe('stats', () => {

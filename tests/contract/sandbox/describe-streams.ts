@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { type HostScene, MiB, never, shareSandbox } from '../hosts/host-scene.ts'
 import { collect, openLines } from '../sandbox-driver.ts'
-import { type ContractScene, MiB, never, shareSandbox } from './contract-scene.ts'
 
-export function describeStreams(scene: ContractScene): void {
+export function describeStreams(scene: HostScene): void {
   const { commands, start, run } = scene
 
   describe('streams', () => {

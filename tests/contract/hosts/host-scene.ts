@@ -1,11 +1,11 @@
 import type { ExecCommand, Sandbox, SandboxCapabilities, SandboxProcess } from '@aegis/core'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import type { ContractCommands } from '../contract-commands.ts'
-import type { SandboxHost, SandboxHostKind } from '../hosts/sandbox-host.ts'
 import { type Collected, collect, type SpecOverrides } from '../sandbox-driver.ts'
+import type { SandboxHost, SandboxHostKind } from './sandbox-host.ts'
 
 /** One host, open while the tests of a suite run, and what they do with it. */
-export interface ContractScene {
+export interface HostScene {
   readonly kind: SandboxHostKind
   readonly commands: ContractCommands
   /** From `beforeAll` on, as are the others. */
@@ -26,7 +26,7 @@ export const never = new AbortController().signal
 export const MiB = 1 << 20
 
 /** Opens a host of this kind for the suite that calls it. */
-export function openContractScene(kind: SandboxHostKind): ContractScene {
+export function openHostScene(kind: SandboxHostKind): HostScene {
   let open: SandboxHost | undefined
   let asked: SandboxCapabilities | undefined
   beforeAll(async () => {
@@ -38,7 +38,7 @@ export function openContractScene(kind: SandboxHostKind): ContractScene {
     if (value === undefined) throw new Error('The host is open in tests only')
     return value
   }
-  const start: ContractScene['start'] = (sandbox, argv, more) =>
+  const start: HostScene['start'] = (sandbox, argv, more) =>
     sandbox.exec({ argv, cwd: '/workspace', env: { PATH: kind.path }, ...more }, never)
   return {
     kind,
@@ -57,7 +57,7 @@ export function openContractScene(kind: SandboxHostKind): ContractScene {
 }
 
 /** One sandbox for all tests of a suite, which leave it as usable as they found it. */
-export function shareSandbox(scene: ContractScene, overrides?: SpecOverrides): () => Sandbox {
+export function shareSandbox(scene: HostScene, overrides?: SpecOverrides): () => Sandbox {
   let shared: Sandbox | undefined
   beforeAll(async () => {
     shared = await scene.boot(overrides)
@@ -70,6 +70,6 @@ export function shareSandbox(scene: ContractScene, overrides?: SpecOverrides): (
 }
 
 /** For suites whose tests boot sandboxes of their own: each has to leave nothing behind. */
-export function tidyAfterEach(scene: ContractScene): void {
+export function tidyAfterEach(scene: HostScene): void {
   afterEach(() => scene.host.tidy())
 }
