@@ -150,6 +150,11 @@ describe('a full disk', () => {
   })
 })
 
+it('tells what cannot be a name', () => {
+  const words = 'invalid reference format: repository name (library/pYthon) must be lowercase'
+  expect(codeOf(words)).toBe('invalid image.reference lasting')
+})
+
 it.each([
   'failed to register layer: lchown /home/user: invalid argument',
   'unsupported media type application/vnd.example',

@@ -32,6 +32,8 @@ export function pullFailureOf(pull: FailedPull): PullFailure {
       return lasting(noSpace(fail))
     case 'platform':
       return lasting(wrongPlatform(fail))
+    case 'name':
+      return lasting(noName(fail))
     case 'rate':
       return { error: rateLimited(fail), isTransient: true }
     case 'ambiguous':
@@ -54,7 +56,7 @@ export const pullStalled = (reference: string, name: ImageName, silentMs: number
   new AegisError(
     'unavailable',
     'image.network',
-    `Pulling ${reference} brought nothing new for ${Math.round(silentMs / 1000)} seconds: ${hostOf(name)} does not go on. See whether the engine's host reaches it, and pull again; what is complete is kept`,
+    `Pulling ${reference} brought nothing new for ${Math.round(silentMs / 1000)} seconds: ${hostOf(name)} does not go on. See whether the host of the engine reaches it, and pull again`,
   )
 
 /** An id is of one host only. */
@@ -63,6 +65,14 @@ export const noNameToPull = (id: string): AegisError =>
     'not-found',
     'image.absent',
     `The image ${id.slice(0, 19)} is not on this host, and an id says not where to fetch it. Name the image, like python:3.11`,
+  )
+
+/** The engine says that all went well, and yet does not have it. */
+export const pulledNothing = (reference: string): AegisError =>
+  new AegisError(
+    'unavailable',
+    'image.pull-failed',
+    `The engine pulled ${reference} and lost it at once. Was it removed meanwhile? Pull it again`,
   )
 
 /** In order: the first that matches tells. None matches what can be the name of an image. */
@@ -75,6 +85,10 @@ const kinds = [
     kind: 'platform',
     pattern:
       /no matching manifest for|no match for platform|no image found in (manifest list|image index) for|does not match the specified platform/,
+  },
+  {
+    kind: 'name',
+    pattern: /invalid reference format|invalid repository name|must be lowercase/,
   },
   { kind: 'rate', pattern: /toomanyrequests: |429 Too Many Requests|pull rate limit/ },
   {
@@ -118,6 +132,13 @@ const wrongPlatform = ({ reference, words }: Failed): AegisError =>
     'not-found',
     'image.absent',
     `${reference} exists, but not for the processor of this host. Name an image that was built for it. The engine: ${words}`,
+  )
+
+const noName = ({ reference, words }: Failed): AegisError =>
+  new AegisError(
+    'invalid',
+    'image.reference',
+    `${reference} cannot be the name of an image. Write it like python:3.11, in small letters. The engine: ${words}`,
   )
 
 const rateLimited = ({ reference, name, words, authenticated }: Failed): AegisError =>

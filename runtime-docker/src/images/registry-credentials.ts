@@ -1,4 +1,4 @@
-import { AegisError, Secret } from '@aegis/core'
+import { Secret } from '@aegis/core'
 import { askCredentialHelper, type HelperHost } from './credential-helper.ts'
 import { type DockerConfig, readDockerConfig } from './docker-config.ts'
 import { hubRegistry } from './image-name.ts'
@@ -54,9 +54,3 @@ const hostOf = (server: string): string => server.replace(/^https?:\/\//, '').re
 /** Engines decode the alphabet for addresses, and the older ones want the padding. */
 const encoded = (fields: object): string =>
   Buffer.from(JSON.stringify(fields)).toString('base64').replaceAll('+', '-').replaceAll('/', '_')
-
-/** The error of a pull that was refused for want of credentials that could not be read. */
-export const refusedFor = (problem: AegisError, refusal: AegisError): AegisError =>
-  new AegisError(refusal.kind, refusal.code, `${refusal.message}. ${problem.message}`, {
-    cause: problem,
-  })
