@@ -6,14 +6,18 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { whyNoEngine, whyNoRegistry } from '../../../tests/engine/requirements.ts'
 import { sharedTestEngine } from '../../../tests/engine/shared-engine.ts'
 import { type Engine, openTestEngine } from '../../../tests/engine/test-engine.ts'
-import { openTestRegistry, registryCredentials } from '../../../tests/engine/test-registry.ts'
+import {
+  openTestRegistry,
+  registryCredentials,
+  type TestRegistry,
+} from '../../../tests/engine/test-registry.ts'
 import { openEngineClient } from '../engine/engine-client.ts'
 import { parseEngineEndpoint } from '../engine/engine-endpoint.ts'
 import { openImageStore } from './docker-image-store.ts'
 import type { PullTiming } from './pull-image.ts'
 import { openRegistryCredentials } from './registry-credentials.ts'
 import { openFaultyProxy } from './testing/faulty-proxy.ts'
-import { pushFreshImage } from './testing/push-fresh-image.ts'
+import { withFreshImage } from './testing/with-fresh-image.ts'
 
 const why = whyNoEngine() ?? whyNoRegistry()
 const signal = new AbortController().signal
@@ -41,6 +45,9 @@ const openStore = (timing = quick, host = engine.host) => {
     },
   }
 }
+
+const pushFresh = (registry: TestRegistry, name: string, sizeBytes = 100_000) =>
+  withFreshImage(engine, sizeBytes, (image) => registry.push(engine, image, name))
 
 const noProgress = (): void => {}
 
@@ -77,7 +84,7 @@ describe.skipIf(why)(`the images of a Docker engine${why ? ` (${why})` : ''}`, (
 
   it('pulls an image, shows how, and knows it for its own', async () => {
     await using registry = await openTestRegistry()
-    const { reference, digest } = await pushFreshImage(engine, registry, 'team/agent:1', 3_000_000)
+    const { reference, digest } = await pushFresh(registry, 'team/agent:1', 3_000_000)
     await using store = openStore()
     const seen: PullProgress[] = []
     const image = await store.pull(reference, (progress) => seen.push(progress), signal)
@@ -116,7 +123,7 @@ describe.skipIf(why)(`the images of a Docker engine${why ? ` (${why})` : ''}`, (
 
   it('removes all names that it gave, and none that somebody else gave', async () => {
     await using registry = await openTestRegistry()
-    const { reference } = await pushFreshImage(engine, registry, 'agent:1')
+    const { reference } = await pushFresh(registry, 'agent:1')
     await using store = openStore()
     const { id } = await store.pull(reference, noProgress, signal)
     await registry.push(engine, id, 'other/agent:2')
@@ -133,7 +140,7 @@ describe.skipIf(why)(`the images of a Docker engine${why ? ` (${why})` : ''}`, (
 
   it('keeps an image that a container needs', async () => {
     await using registry = await openTestRegistry()
-    const { reference } = await pushFreshImage(engine, registry, 'agent:1')
+    const { reference } = await pushFresh(registry, 'agent:1')
     await using store = openStore()
     const { id } = await store.pull(reference, noProgress, signal)
     const body = { Image: id, Cmd: ['x'] }
@@ -151,7 +158,7 @@ describe.skipIf(why)(`the images of a Docker engine${why ? ` (${why})` : ''}`, (
 
   it('tells a wrong tag and a wrong name', async () => {
     await using registry = await openTestRegistry()
-    await pushFreshImage(engine, registry, 'agent:1')
+    await pushFresh(registry, 'agent:1')
     await using store = openStore()
     for (const name of ['agent:2', 'absent:1', `agent@sha256:${'0'.repeat(64)}`])
       await expect(
@@ -161,7 +168,7 @@ describe.skipIf(why)(`the images of a Docker engine${why ? ` (${why})` : ''}`, (
 
   it('shows credentials to the registry that they are for', async () => {
     await using registry = await openTestRegistry({ auth: true })
-    const { reference } = await pushFreshImage(engine, registry, 'agent:1')
+    const { reference } = await pushFresh(registry, 'agent:1')
     await using store = openStore()
     const pull = () => store.pull(reference, noProgress, signal)
     const message = expect.stringContaining(`docker login ${registry.address}`)
@@ -185,8 +192,8 @@ describe.skipIf(why)(`the images of a Docker engine${why ? ` (${why})` : ''}`, (
   it('speaks of credentials that it cannot read where the registry wants some, only there', async () => {
     await using open = await openTestRegistry()
     await using closed = await openTestRegistry({ auth: true })
-    const free = await pushFreshImage(engine, open, 'agent:1')
-    const guarded = await pushFreshImage(engine, closed, 'agent:1')
+    const free = await pushFresh(open, 'agent:1')
+    const guarded = await pushFresh(closed, 'agent:1')
     await writeFile(join(directory, 'config.json'), '{\n"auths": oops')
     await using store = openStore()
     const { id } = await store.pull(free.reference, noProgress, signal)
@@ -216,7 +223,7 @@ describe.skipIf(why)(`the images of a Docker engine${why ? ` (${why})` : ''}`, (
 
   it('tries again where a registry does not answer at first', async () => {
     await using registry = await openTestRegistry()
-    const { reference } = await pushFreshImage(engine, registry, 'agent:1')
+    const { reference } = await pushFresh(registry, 'agent:1')
     await using proxy = await openFaultyProxy(registry.address)
     proxy.cutAfter(0)
     await using store = openStore()
@@ -235,7 +242,7 @@ describe.skipIf(why)(`the images of a Docker engine${why ? ` (${why})` : ''}`, (
 
   it('goes on when the connection broke, until the image is there', async () => {
     await using registry = await openTestRegistry()
-    const { reference, digest } = await pushFreshImage(engine, registry, 'agent:1', 3_000_000)
+    const { reference, digest } = await pushFresh(registry, 'agent:1', 3_000_000)
     await using proxy = await openFaultyProxy(registry.address)
     proxy.cutAfter(1_000_000)
     await using store = openStore()
@@ -254,7 +261,7 @@ describe.skipIf(why)(`the images of a Docker engine${why ? ` (${why})` : ''}`, (
 
   it('gives up on a registry that does not go on', async () => {
     await using registry = await openTestRegistry()
-    const { reference } = await pushFreshImage(engine, registry, 'agent:1', 3_000_000)
+    const { reference } = await pushFresh(registry, 'agent:1', 3_000_000)
     await using proxy = await openFaultyProxy(registry.address)
     proxy.stallAfter(1_000_000)
     await using store = openStore({ ...quick, stalledMs: 1_000 })
@@ -268,7 +275,7 @@ describe.skipIf(why)(`the images of a Docker engine${why ? ` (${why})` : ''}`, (
 
   it('shares one pull of an image, and ends it when nobody waits any more', async () => {
     await using registry = await openTestRegistry()
-    const { reference } = await pushFreshImage(engine, registry, 'agent:1', 3_000_000)
+    const { reference } = await pushFresh(registry, 'agent:1', 3_000_000)
     await using proxy = await openFaultyProxy(registry.address)
     proxy.stallAfter(1_000_000)
     await using store = openStore()
@@ -301,7 +308,7 @@ describe.skipIf(why)(`the images of a Docker engine${why ? ` (${why})` : ''}`, (
   it('notices an engine that dies in the midst of a pull', async () => {
     await using mortal = await openTestEngine()
     await using registry = await openTestRegistry()
-    const { reference } = await pushFreshImage(engine, registry, 'agent:1', 3_000_000)
+    const { reference } = await pushFresh(registry, 'agent:1', 3_000_000)
     await using proxy = await openFaultyProxy(registry.address)
     proxy.stallAfter(1_000_000)
     await using store = openStore(quick, mortal.host)
@@ -316,7 +323,7 @@ describe.skipIf(why)(`the images of a Docker engine${why ? ` (${why})` : ''}`, (
 
   it('takes a damaged list of its images for an empty one', async () => {
     await using registry = await openTestRegistry()
-    const { reference } = await pushFreshImage(engine, registry, 'agent:1')
+    const { reference } = await pushFresh(registry, 'agent:1')
     await mkdir(join(directory, 'state'))
     const list = join(directory, 'state', 'pulled-images.json')
     await writeFile(list, '{"version":1,"images":[')

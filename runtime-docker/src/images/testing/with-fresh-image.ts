@@ -1,25 +1,32 @@
 import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
-import type { Engine } from '../../../../tests/engine/test-engine.ts'
-import type { PushedImage, TestRegistry } from '../../../../tests/engine/test-registry.ts'
+
+/** What is asked of a test's engine. */
+interface Engine {
+  call(method: string, path: string, call?: EngineCall): Promise<string>
+}
+
+interface EngineCall {
+  readonly query?: Readonly<Record<string, string>>
+  readonly body?: Readable
+}
 
 /**
- * Puts an image that is nobody else's into a registry and leaves nothing of it in the engine, so
- * that a pull has something to fetch: one layer of a file that cannot be compressed.
+ * Gives `use` an image that is nobody else's, of one file that cannot be compressed, and leaves
+ * nothing of it in the engine: what was pushed meanwhile has to be fetched when it is pulled.
  */
-export async function pushFreshImage(
+export async function withFreshImage<Result>(
   engine: Engine,
-  registry: TestRegistry,
-  name: string,
-  sizeBytes = 100_000,
-): Promise<PushedImage> {
+  sizeBytes: number,
+  use: (image: string) => Promise<Result>,
+): Promise<Result> {
   const tag = randomBytes(8).toString('hex')
   await engine.call('POST', '/images/create', {
     query: { fromSrc: '-', repo: 'fresh', tag },
     body: Readable.from([tarOf('content', randomBytes(sizeBytes))]),
   })
   try {
-    return await registry.push(engine, `fresh:${tag}`, name)
+    return await use(`fresh:${tag}`)
   } finally {
     await engine.call('DELETE', `/images/fresh:${tag}`)
   }
