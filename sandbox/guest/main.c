@@ -176,12 +176,15 @@ static void raise_loopback(void) {
   close(fd);
 }
 
-static void raise_descriptor_limit(void) {
+/* Enough for the guest; and what an engine leaves without end is bounded for the commands. */
+static void set_descriptor_limit(void) {
+  enum { ENOUGH = 4096, MOST = 65536 };
   struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-    limit.rlim_cur = limit.rlim_max < 4096 ? limit.rlim_max : 4096;
-    setrlimit(RLIMIT_NOFILE, &limit);
-  }
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+  if (limit.rlim_max > MOST) limit.rlim_max = MOST;
+  if (limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
+  if (limit.rlim_cur < ENOUGH) limit.rlim_cur = limit.rlim_max < ENOUGH ? limit.rlim_max : ENOUGH;
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static void watch_children(void) {
@@ -221,7 +224,7 @@ int main(int argc, char **argv) {
   /* From here on no process of the same user can look into this one. */
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) guest_fail("PR_SET_DUMPABLE");
   if (!guest.is_init && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) guest_fail("subreaper");
-  raise_descriptor_limit();
+  set_descriptor_limit();
   raise_loopback();
   watch_children();
   say_hello();
