@@ -16,7 +16,7 @@ import { lockHome } from './lock-home.ts'
 import { logLevelOf } from './log-level.ts'
 import { nodeCapacity } from './node-capacity.ts'
 import { openLogger } from './open-logger.ts'
-import { openRuntime } from './open-runtime.ts'
+import { openRuntimes } from './open-runtimes.ts'
 import { bootstrapOf } from './own-bootstrap.ts'
 import { randomIds } from './random-ids.ts'
 import { secretsFrom } from './secrets-from.ts'
@@ -68,13 +68,13 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
       logger,
     }),
   )
-  const runtime = undo.use(await openRuntime(home, config, env, logger))
+  const runtimes = undo.use(await openRuntimes({ home, config, env, logger }))
   const about = { version, pid: process.pid, scriptedModel: gateway.scripted }
   const node = makeNode({
     ...store,
     config,
     gateway,
-    runtimes: new Map([[runtime.isolation, runtime]]),
+    runtimes: runtimes.byIsolation,
     bootstrap: bootstrapOf(config),
     validators: [exitCodeValidator, outputValidator],
     limitsOf: (manifest) => limitsOf(manifest, config),

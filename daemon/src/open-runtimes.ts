@@ -1,0 +1,91 @@
+import type { Isolation, Logger, NodeConfig, SandboxRuntime } from '@aegis/core'
+import {
+  openDockerRuntime,
+  openEngineClient,
+  openImageStore,
+  openRegistryCredentials,
+} from '@aegis/runtime-docker'
+import { locateLauncher, openProcessRuntime } from '@aegis/runtime-process'
+import { locateGuest } from '@aegis/sandbox'
+import { dockerConfigDirectory, findEngine } from './find-engine.ts'
+import type { Home } from './home.ts'
+import { nativeProgram } from './native-program.ts'
+
+/** The runtimes of a node, in the order in which `inherit` prefers them. */
+export interface Runtimes extends AsyncDisposable {
+  readonly byIsolation: ReadonlyMap<Isolation, SandboxRuntime>
+}
+
+interface Options {
+  readonly home: Home
+  readonly config: NodeConfig
+  readonly env: NodeJS.ProcessEnv
+  readonly logger: Logger
+}
+
+/** Opens the runtimes that the config permits, with what this installation brings. */
+export async function openRuntimes(options: Options): Promise<Runtimes> {
+  const { isolations } = options.config.spec.runtime
+  await using undo = new AsyncDisposableStack()
+  const byIsolation = new Map<Isolation, SandboxRuntime>()
+  if (isolations.includes('process')) {
+    byIsolation.set('process', undo.use(await openProcess(options)))
+  }
+  if (isolations.includes('docker')) {
+    byIsolation.set('docker', await openDocker(options, undo))
+  }
+  const resources = undo.move()
+  return { byIsolation, [Symbol.asyncDispose]: () => resources.disposeAsync() }
+}
+
+async function openProcess({ home, config, env, logger }: Options): Promise<SandboxRuntime> {
+  const { uid_range: uidRange, cgroup_parent: cgroupParent } = config.spec.runtime
+  const [guestPath, launcherPath] = await Promise.all([
+    locateGuest(nativeProgram('guest', home)),
+    locateLauncher(nativeProgram('launch', home)),
+  ])
+  return openProcessRuntime({
+    stateDirectory: home.processRuntime,
+    guestPath,
+    launcherPath,
+    nodePath: process.execPath,
+    uidRange,
+    cgroupParent,
+    allowWeaker: weakerForms(config),
+    protectedPaths: [home.directory],
+    logger,
+    ...(env.PATH === undefined ? {} : { searchPath: env.PATH }),
+  })
+}
+
+/** Nothing is asked of an engine before somebody needs it: most nodes start without one. */
+async function openDocker(
+  { home, config, env, logger }: Options,
+  undo: AsyncDisposableStack,
+): Promise<SandboxRuntime> {
+  const { docker_runtime: ociRuntime } = config.spec.runtime
+  const stateDirectory = home.dockerRuntime
+  const client = openEngineClient(findEngine(config, env))
+  const credentials = openRegistryCredentials({
+    directory: dockerConfigDirectory(env),
+    environment: env,
+  })
+  const images = openImageStore({ engine: client, stateDirectory, credentials, logger })
+  const runtime = openDockerRuntime({
+    client,
+    stateDirectory,
+    guestPath: await locateGuest(nativeProgram('guest', home)),
+    images,
+    ...(ociRuntime !== undefined && { ociRuntime }),
+    allowWeaker: weakerForms(config),
+    protectedPaths: [home.directory],
+    hostPathsAreLocal: client.endpoint.kind === 'unix',
+    logger,
+  })
+  undo.use(runtime)
+  undo.use(images)
+  return runtime
+}
+
+const weakerForms = ({ spec }: NodeConfig): readonly 'cgroup'[] =>
+  spec.runtime.allow_weaker.includes('cgroup') ? ['cgroup'] : []
