@@ -1,5 +1,6 @@
+import { runcHostKind, runscHostKind } from './docker-host.ts'
 import { processHostKind } from './process-host.ts'
 import type { SandboxHostKind } from './sandbox-host.ts'
 
-/** All real ones. A suite of attacks runs against each. */
-export const hostKinds: readonly SandboxHostKind[] = [processHostKind]
+/** All real ones. The attacks are tried on each. */
+export const hostKinds: readonly SandboxHostKind[] = [processHostKind, runcHostKind, runscHostKind]

@@ -1,0 +1,4 @@
+import { runcHostKind } from './hosts/docker-host.ts'
+import { describeSandboxContract } from './sandbox-contract.ts'
+
+describeSandboxContract(runcHostKind)

@@ -1,0 +1,4 @@
+import { runscHostKind } from './hosts/docker-host.ts'
+import { describeSandboxContract } from './sandbox-contract.ts'
+
+describeSandboxContract(runscHostKind)
