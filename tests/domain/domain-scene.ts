@@ -1,8 +1,11 @@
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   type AgentGateway,
   agentId,
   type Bootstrap,
+  type Clock,
   type ControlPlane,
   type DomainNode,
   type ExecutionEvent,
@@ -10,23 +13,37 @@ import {
   executionId,
   exitCodeValidator,
   type Ids,
+  type Logger,
   makeNode,
   type NodeConfig,
   outputValidator,
+  type SandboxCounts,
+  type SandboxRuntime,
   sandboxId,
 } from '@aegis/core'
 import { type InMemoryStore, makeInMemoryStore } from '@aegis/core/testing'
+import * as z from 'zod'
 import { type FakeCommand, type FakeRuntime, openFakeRuntime } from '../contract/fake-runtime.ts'
 
 interface SceneOptions {
   /** What the agent's command does; it stands for the bootstrap script. */
   readonly agent?: FakeCommand
+  /** What it does where it was started ahead; absent: it waits for its task. */
+  readonly standby?: FakeCommand
   readonly limits?: Partial<ExecutionLimits>
   readonly cpuMillicores?: number
+  readonly memoryBytes?: number
+  /** Absent: nothing is kept warm. */
+  readonly warmPool?: Partial<NodeConfig['spec']['runtime']['warm_pool']>
+  readonly clock?: Clock
+  readonly gateway?: AgentGateway
+  readonly logger?: Logger
   /** A store that outlives the node, to start another on it. */
   readonly store?: InMemoryStore
   readonly runs?: 'all' | 'own'
   readonly beforeBoot?: Parameters<typeof openFakeRuntime>[0]['beforeBoot']
+  /** Makes the end of a sandbox wait. */
+  readonly beforeDispose?: (id: string) => Promise<void>
 }
 
 export interface Scene {
@@ -36,6 +53,8 @@ export interface Scene {
   readonly store: InMemoryStore
   /** All events of an execution, once it has ended. */
   finished(id: string): Promise<readonly ExecutionEvent[]>
+  /** Resolves when the node counts its sandboxes so. */
+  until(counts: Partial<SandboxCounts>): Promise<void>
 }
 
 export const forever = new AbortController().signal
@@ -49,27 +68,27 @@ const echoInput: FakeCommand = async ({ stdin, print }) => {
 export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   const store = options.store ?? makeInMemoryStore()
   const runtime = openFakeRuntime({
-    commands: { agent: options.agent ?? echoInput },
+    commands: { agent: standingBy(options.agent ?? echoInput, options.standby) },
     ...(options.beforeBoot && { beforeBoot: options.beforeBoot }),
   })
   const node = makeNode({
     ...store,
-    config,
-    gateway: closedGateway,
-    runtimes: new Map([['process', runtime]]),
+    config: configWith(options.warmPool ?? { enabled: false }),
+    gateway: options.gateway ?? closedGateway,
+    runtimes: new Map([['process', slowToEnd(runtime, options.beforeDispose)]]),
     bootstrap: () => bootstrap,
     validators: [exitCodeValidator, outputValidator],
     limitsOf: () => ({ ...limits, ...options.limits }),
     capacity: {
       cpuMillicores: options.cpuMillicores ?? 4000,
-      memoryBytes: 1e9,
+      memoryBytes: options.memoryBytes ?? 1e9,
       maxConcurrent: 100,
     },
     runs: options.runs ?? 'all',
     debug: false,
-    clock,
+    clock: options.clock ?? clock,
     ids: countingIds(store),
-    logger: silent,
+    logger: options.logger ?? silent,
     about: { version: '0', pid: 1, scriptedModel: true },
   })
   await node.start(forever)
@@ -85,6 +104,47 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
         events.push(event)
       }
       return events
+    },
+    async until(counts) {
+      const ended = new AbortController()
+      const news = plane.sandboxes.events(ended.signal)[Symbol.asyncIterator]()
+      for (;;) {
+        const { sandboxes } = await plane.node.status()
+        const wanted = Object.entries(counts)
+        if (wanted.every(([name, count]) => Reflect.get(sandboxes, name) === count)) break
+        await news.next()
+      }
+      ended.abort()
+    },
+  }
+}
+
+/** The bootstrap script of the scene: an agent that can be started before there is a task. */
+function standingBy(agent: FakeCommand, waiting: FakeCommand | undefined): FakeCommand {
+  return async (io) => {
+    const { AEGIS_BOOTSTRAP_STANDBY: standby, ...env } = io.env
+    if (standby === undefined) return agent(io)
+    if (waiting !== undefined) return waiting(io)
+    const [head = '', prompt = ''] = (await text(io.stdin)).split(/\n(.*)/s)
+    const task = z.object({ env: z.record(z.string(), z.string()) }).parse(JSON.parse(head))
+    const late = { env: { ...env, ...task.env }, stdin: Readable.from([Buffer.from(prompt)]) }
+    return agent(Object.create(io, Object.getOwnPropertyDescriptors(late)))
+  }
+}
+
+function slowToEnd(runtime: FakeRuntime, wait: SceneOptions['beforeDispose']): SandboxRuntime {
+  if (wait === undefined) return runtime
+  return {
+    ...runtime,
+    async boot(spec, signal) {
+      const sandbox = await runtime.boot(spec, signal)
+      return {
+        ...sandbox,
+        async [Symbol.asyncDispose]() {
+          await wait(spec.id)
+          await sandbox[Symbol.asyncDispose]()
+        },
+      }
     },
   }
 }
@@ -102,6 +162,7 @@ const limits: ExecutionLimits = {
 const bootstrap: Bootstrap = {
   file: { path: '/opt/bootstrap', content: new Uint8Array() },
   argv: ['agent'],
+  standsBy: true,
 }
 
 const closedGateway: AgentGateway = {
@@ -115,7 +176,7 @@ const clock = {
   sleep: (ms: number, signal: AbortSignal) => delay(ms, undefined, { signal }),
 }
 
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
+export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** Ids in sequence, which goes on where an earlier node on the same store stopped. */
 const sequences = new WeakMap<InMemoryStore, { next: number }>()
@@ -130,7 +191,7 @@ function countingIds(store: InMemoryStore): Ids {
   }
 }
 
-const config: NodeConfig = {
+const configWith = (warmPool: SceneOptions['warmPool']): NodeConfig => ({
   apiVersion: '100monkeys.ai/v1',
   kind: 'NodeConfig',
   metadata: { name: 'test', labels: {} },
@@ -147,7 +208,7 @@ const config: NodeConfig = {
       default_isolation: 'inherit',
       images: {},
       isolations: ['process', 'docker', 'firecracker'],
-      warm_pool: { enabled: true, idle_seconds: 60, max_size: 16 },
+      warm_pool: { enabled: true, idle_seconds: 60, max_size: 16, ...warmPool },
       enable_disk_quotas: true,
       orchestrator_url: 'http://localhost:8000',
       host_paths: { read: ['/srv/data'], write: [] },
@@ -169,4 +230,4 @@ const config: NodeConfig = {
       tracing: { enabled: false },
     },
   },
-}
+})

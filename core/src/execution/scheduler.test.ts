@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { type ExecutionId, executionId } from '../kernel/ids.ts'
 import type { QueuedExecution } from './execution-queries.ts'
-import { makeScheduler, type SchedulerCapacity } from './scheduler.ts'
+import { makeScheduler, type SchedulerCapacity, type WarmLodgers } from './scheduler.ts'
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** A queue in memory and executions that end when the test says so. */
-function scene(capacity: Partial<SchedulerCapacity> = {}) {
+function scene(capacity: Partial<SchedulerCapacity> = {}, warm?: WarmLodgers) {
   const queue: QueuedExecution[] = []
   const running = new Map<ExecutionId, () => void>()
   const order: string[] = []
@@ -29,6 +29,7 @@ function scene(capacity: Partial<SchedulerCapacity> = {}) {
       return promise
     },
     capacity: { cpuMillicores: 1000, memoryBytes: 1000, maxConcurrent: 10, ...capacity },
+    warm,
     logger: silent,
   })
   return {
@@ -121,5 +122,92 @@ describe('the scheduler', () => {
     await end('a')
     await stopping
     expect(order).toEqual(['a'])
+  })
+})
+
+describe('memory that is lent', () => {
+  /** Lodgers who note what they are asked, and of whom one agent owns some. */
+  function lodgers(memoryOfA = 0) {
+    const asked: unknown[] = []
+    const warm: WarmLodgers = {
+      memoryOf: (agent) => (agent === 'a' ? memoryOfA : 0),
+      makeRoom: async (bytes, agent) => void asked.push({ bytes, agent }),
+      balance: () => undefined,
+    }
+    return { asked, warm }
+  }
+
+  it('is no more than is free, and comes back once', () => {
+    const { scheduler } = scene()
+    const lease = scheduler.lend(900)
+    expect(scheduler.lend(200)).toBeUndefined()
+    expect(scheduler.free.memoryBytes).toBe(100)
+    lease?.[Symbol.dispose]()
+    lease?.[Symbol.dispose]()
+    expect(scheduler.free.memoryBytes).toBe(1000)
+  })
+
+  it('is asked back for the head of the queue, which starts when it is there', async () => {
+    const { asked, warm } = lodgers()
+    const { scheduler, add, afterWake, order } = scene({}, warm)
+    const lease = scheduler.lend(900)
+    add('b', { memory: 300 })
+    await afterWake()
+    expect({ order, asked }).toEqual({ order: [], asked: [{ bytes: 200, agent: 'a' }] })
+    expect(scheduler.lend(1)).toBeUndefined()
+    lease?.[Symbol.dispose]()
+    await turns()
+    expect(order).toEqual(['b'])
+  })
+
+  it('is not asked back where that would not be enough', async () => {
+    const { asked, warm } = lodgers()
+    const { scheduler, add, afterWake, order } = scene({}, warm)
+    add('a', { memory: 600 })
+    await afterWake()
+    scheduler.lend(100)
+    add('b', { memory: 700 })
+    await afterWake()
+    expect({ order, asked }).toEqual({ order: ['a'], asked: [] })
+  })
+
+  it('need not come back for an execution that takes the place of a lodger', async () => {
+    const { asked, warm } = lodgers(900)
+    const { scheduler, add, afterWake, order } = scene({}, warm)
+    const lease = scheduler.lend(900)
+    add('b', { memory: 900 })
+    await afterWake()
+    expect({ order, asked, over: scheduler.overdrawnBytes }).toEqual({
+      order: ['b'],
+      asked: [],
+      over: 800,
+    })
+    lease?.[Symbol.dispose]()
+    expect(scheduler.overdrawnBytes).toBe(0)
+  })
+
+  it('is all asked back for one that is larger than the node', async () => {
+    const { asked, warm } = lodgers()
+    const { scheduler, add, afterWake, order } = scene({}, warm)
+    const lease = scheduler.lend(100)
+    add('giant', { memory: 5000 })
+    await afterWake()
+    expect({ order, asked }).toEqual({ order: [], asked: [{ bytes: 100, agent: 'a' }] })
+    lease?.[Symbol.dispose]()
+    await turns()
+    expect(order).toEqual(['giant'])
+  })
+
+  it('is none while all cpu is taken, as many run as may, or the scheduler stops', async () => {
+    const busy = scene()
+    busy.add('a', { cpu: 1000 })
+    await busy.afterWake()
+    expect(busy.scheduler.lend(1)).toBeUndefined()
+    const full = scene({ maxConcurrent: 1 })
+    expect(full.scheduler.lend(1)).toBeDefined()
+    expect(full.scheduler.lend(1)).toBeUndefined()
+    const stopped = scene()
+    await stopped.scheduler.stop()
+    expect(stopped.scheduler.lend(1)).toBeUndefined()
   })
 })

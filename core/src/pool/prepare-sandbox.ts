@@ -1,4 +1,6 @@
 import { iterationEnvironment } from '../execution/iteration-environment.ts'
+import type { PinnedImage } from '../image/image-store.ts'
+import { restoreImage } from '../image/pin-image.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type ExecutionId, executionId, type Ids } from '../kernel/ids.ts'
@@ -82,10 +84,24 @@ export async function prepareAhead(
   recipe: SandboxRecipe,
   signal: AbortSignal,
 ): Promise<PreparedSandbox | undefined> {
-  const { image, runtime } = recipe
-  const there = image === undefined || (await runtime.images?.find(image.id, signal))
-  if (there === undefined) return undefined
-  return prepareSandbox(deps, recipe, { ahead: true }, signal)
+  const image = await imageOnHost(recipe, signal)
+  if (image === 'absent') return undefined
+  return prepareSandbox(deps, { ...recipe, image }, { ahead: true }, signal)
+}
+
+/** Nobody asked for it yet: it is not the time to fetch it. */
+async function imageOnHost(
+  { image: pin, runtime: { images } }: SandboxRecipe,
+  signal: AbortSignal,
+): Promise<PinnedImage | undefined | 'absent'> {
+  if (pin === undefined || images === undefined) return pin
+  try {
+    const options = { policy: 'Never', onProgress: () => undefined } as const
+    return await restoreImage(images, pin, options, signal)
+  } catch (error) {
+    if (error instanceof AegisError && error.code === 'image.absent') return 'absent'
+    throw error
+  }
 }
 
 function enter(

@@ -15,9 +15,9 @@ export interface SandboxRecipe {
   readonly limits: SandboxLimits
 }
 
-/** Sandboxes of equal keys can stand in for one another. */
+/** Sandboxes of equal keys can stand in for one another; engines differ in the ids of an image. */
 export const recipeKey = ({ agentId, agentRevision, runtime, image }: SandboxRecipe): string =>
-  [agentId, agentRevision, runtime.isolation, image?.id ?? ''].join(' ')
+  [agentId, agentRevision, runtime.isolation, image?.digest ?? image?.id ?? ''].join(' ')
 
 /** What a runtime is asked to boot. */
 export function specOf(
