@@ -225,6 +225,8 @@ async function shakeHands(
     onConnect: spec.onConnect,
     ...(spec.onNotice && { onNotice: spec.onNotice }),
     outputLimitBytes: spec.limits.outputBytes,
+    // Without a network, the engine leaves /etc/hosts empty.
+    names: [{ name: 'localhost', address: '127.0.0.1' }],
   }
   try {
     return await connectGuest(attachment.stdio, options, signal)
