@@ -80,8 +80,8 @@ export function openImageStore(options: ImageStoreOptions): DockerImageStore {
     },
     async remove(id, signal) {
       const image = await find(id, signal)
-      const names = await pulled.namesOf(id)
-      if (image !== undefined) await removeImage(engine, image, names, signal)
+      if (image !== undefined)
+        await removeImage(engine, image, await pulled.namesOf(image.id), signal)
       await pulled.forget([image?.id ?? id])
     },
     [Symbol.asyncDispose]: () => pulls[Symbol.asyncDispose](),
