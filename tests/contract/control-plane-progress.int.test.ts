@@ -148,7 +148,9 @@ describe('the stream of sandboxes over HTTP', () => {
         },
       },
     })
-    const steps = Array.fromAsync(served.plane.sandboxes.events(forever)).catch((error: unknown) => error)
+    const steps = Array.fromAsync(served.plane.sandboxes.events(forever)).catch(
+      (error: unknown) => error,
+    )
     await listening
     await served[Symbol.asyncDispose]()
     expect(await steps).toMatchObject({ code: 'node.unreachable' })
