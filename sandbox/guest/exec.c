@@ -292,7 +292,8 @@ static uint16_t limits_met(const struct channel *channel) {
   const struct limit_hits *before = &channel->hits_before, now = limit_hits();
   return (uint16_t)((disk_is_full() ? EXIT_DISK_FULL : 0) |
                     (now.oom_kills > before->oom_kills ? EXIT_OOM_KILL : 0) |
-                    (now.pids_refused > before->pids_refused ? EXIT_PIDS_REFUSED : 0));
+                    (channel->ended_full || now.pids_refused > before->pids_refused ? EXIT_PIDS_REFUSED
+                                                                                    : 0));
 }
 
 static void send_exit(struct guest *guest, const struct channel *channel) {

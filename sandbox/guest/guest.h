@@ -119,6 +119,7 @@ struct channel {
   int exit_status;
   struct rusage usage;
   struct limit_hits hits_before;
+  bool ended_full; /* It failed while the sandbox could start no further process. */
   uint64_t drained_by_us; /* Terminal only: when to stop waiting for the last output. */
 
   /* put, get */
@@ -210,6 +211,8 @@ void dns_ready(struct guest *guest);
 /* ---- stats.c ---- */
 void stats_reply(struct guest *guest, uint32_t request);
 bool disk_is_full(void);
+/* Whether the sandbox may start no further process. */
+bool processes_are_full(void);
 
 /* ---- errno-name.c ---- */
 const char *errno_name(int error);

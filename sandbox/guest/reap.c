@@ -100,6 +100,8 @@ void reap(struct guest *guest) {
       waitpid(pid, NULL, WNOHANG);
       continue;
     }
+    bool failed = info.si_code != CLD_EXITED || info.si_status != 0;
+    channel->ended_full = failed && processes_are_full();
     /* While the leader is a zombie its number, and so its group's and session's, is not reused. */
     if (commands_alive(guest) == 1) kill_everything(guest);
     else kill_session(pid);

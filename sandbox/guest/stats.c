@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 struct totals {
-  uint64_t ticks, pages, read_bytes, write_bytes;
+  uint64_t ticks, pages, threads, read_bytes, write_bytes;
   uint32_t processes;
 };
 
@@ -40,18 +40,38 @@ static void add_process(const char *pid, struct totals *totals) {
   if (fd >= 0) close(fd);
   if (n <= 0) return;
   text[n] = 0;
-  /* Fields 14 and 15 are user and system ticks, 24 is resident pages; see proc(5). */
-  unsigned long long user, system, resident;
+  /* Fields 14, 15, 20 and 24 are user and system ticks, threads, resident pages; see proc(5). */
+  unsigned long long user, system, threads, resident;
   const char *after_name = strrchr(text, ')');
   int found = after_name ? sscanf(after_name + 1,
                                   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d "
-                                  "%*d %*d %*d %*d %*u %*u %llu",
-                                  &user, &system, &resident)
+                                  "%*d %*d %llu %*d %*u %*u %llu",
+                                  &user, &system, &threads, &resident)
                          : 0;
-  if (found != 3) return;
+  if (found != 4) return;
   totals->ticks += user + system;
   totals->pages += resident;
+  totals->threads += threads;
   totals->processes++;
+}
+
+static struct totals count_processes(bool with_io) {
+  struct totals totals = {0};
+  DIR *proc = opendir("/proc");
+  for (struct dirent *entry; proc && (entry = readdir(proc));) {
+    if (!isdigit((unsigned char)entry->d_name[0])) continue;
+    add_process(entry->d_name, &totals);
+    if (with_io) add_io(entry->d_name, &totals);
+  }
+  if (proc) closedir(proc);
+  return totals;
+}
+
+/* For sandboxes whose processes a resource limit bounds (gVisor), where the kernel counts no refusals. */
+bool processes_are_full(void) {
+  struct rlimit limit;
+  return getrlimit(RLIMIT_NPROC, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+         count_processes(false).threads >= limit.rlim_cur;
 }
 
 static uint64_t microseconds(struct timeval time) {
@@ -59,15 +79,7 @@ static uint64_t microseconds(struct timeval time) {
 }
 
 void stats_reply(struct guest *guest, uint32_t request) {
-  struct totals totals = {0};
-  DIR *proc = opendir("/proc");
-  for (struct dirent *entry; proc && (entry = readdir(proc));)
-    if (isdigit((unsigned char)entry->d_name[0])) {
-      add_process(entry->d_name, &totals);
-      add_io(entry->d_name, &totals);
-    }
-  if (proc) closedir(proc);
-
+  struct totals totals = count_processes(true);
   struct rusage gone;
   getrusage(RUSAGE_CHILDREN, &gone);
   uint64_t live = totals.ticks * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);

@@ -10,7 +10,7 @@ import {
 import type { Attachment } from '../engine/attachment.ts'
 import type { ContainerWatch } from '../engine/container-watch.ts'
 import type { EngineClient } from '../engine/engine-client.ts'
-import { refusalOf } from '../engine/engine-failure.ts'
+import { disarm, refusalOf } from '../engine/engine-failure.ts'
 import type { RememberedFacts } from '../engine/remembered-facts.ts'
 import { checkDockerSpec, type SpecRules } from './check-docker-spec.ts'
 import { type ContainerUser, defaultUser, planContainer } from './container-plan.ts'
@@ -225,11 +225,12 @@ async function shakeHands(
     onConnect: spec.onConnect,
     ...(spec.onNotice && { onNotice: spec.onNotice }),
     outputLimitBytes: spec.limits.outputBytes,
-    // Without a network, the engine leaves /etc/hosts empty.
-    names: [{ name: 'localhost', address: '127.0.0.1' }],
+    names: ownNames,
   }
   try {
-    return await connectGuest(attachment.stdio, options, signal)
+    const session = await connectGuest(attachment.stdio, options, signal)
+    await mustBeAlone(session, signal)
+    return session
   } catch (cause) {
     signal.throwIfAborted()
     // Its own words, when it left some, are better than "no hello".
@@ -244,3 +245,22 @@ async function shakeHands(
     )
   }
 }
+
+/** A container without a network has an empty /etc/hosts, so its name server tells these. */
+const ownNames = ['localhost', 'sandbox'].map((name) => ({ name, address: '127.0.0.1' }))
+
+/** Rests on evidence, not on what the engine was asked for: there is no way out but the wire. */
+async function mustBeAlone(session: GuestSession, signal: AbortSignal): Promise<void> {
+  const table = Buffer.from(await session.readFile('/proc/net/dev', 64 << 10, signal)).toString()
+  const names = table.split('\n').flatMap((line) => /^\s*([^\s:]+):/.exec(line)?.[1] ?? [])
+  if (names.every((name) => name === 'lo' || unroutable.test(name))) return
+  session.close()
+  throw new AegisError(
+    'unavailable',
+    'sandbox.network',
+    `The Docker engine gave the sandbox a network (${disarm(names.join(', '))}) though it was asked for none, so it was not used. Update the engine`,
+  )
+}
+
+/** Tunnels that the kernel puts into every network namespace once their module is loaded. */
+const unroutable = /^(tunl|gre|gretap|erspan|sit|ip6tnl|ip6gre|ip_vti|ip6_vti)0$/

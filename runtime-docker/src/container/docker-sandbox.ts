@@ -42,9 +42,11 @@ export function makeDockerSandbox(parts: DockerSandboxParts): Sandbox {
   let judgement: Promise<LimitCause> | undefined
   const judge = (cause: LimitCause): Promise<LimitCause> | LimitCause => {
     if (cause !== 'sandbox_lost') return cause
-    judgement ??= parts
-      .containerEnd()
-      .then(({ oomKilled }) => (oomKilled ? 'memory_limit' : 'sandbox_lost'))
+    judgement ??= parts.containerEnd().then(({ oomKilled, killed }) =>
+      // All of a gVisor sandbox is one process to the kernel, which kills it for its memory; not
+      // every engine hears of each such death.
+      oomKilled || (parts.gvisor && killed) ? 'memory_limit' : 'sandbox_lost',
+    )
     return judgement
   }
 

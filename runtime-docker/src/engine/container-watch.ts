@@ -6,6 +6,8 @@ import type { EngineClient } from './engine-client.ts'
 export interface ContainerEnd {
   /** The kernel killed something in it for its memory just before. */
   readonly oomKilled: boolean
+  /** Its first process was killed, and not by way of the engine. */
+  readonly killed: boolean
 }
 
 /**
@@ -21,11 +23,15 @@ export interface ContainerWatch extends Disposable {
 
 interface Watched {
   oomAtMs: number
-  readonly died: PromiseWithResolvers<void>
+  killedByEngine: boolean
+  readonly died: PromiseWithResolvers<{ readonly exitCode: string | undefined }>
 }
 
 /** Between the kill of a process and the end of the container that it was the end of. */
 const consequenceMs = 2000
+
+const exitCodeOfKill = '137'
+const unknownEnd: ContainerEnd = { oomKilled: false, killed: false }
 
 const event = z.object({
   Action: z.string().max(1000),
@@ -37,18 +43,27 @@ export function makeContainerWatch(client: EngineClient, label: string): Contain
   let listening: AbortController | undefined
 
   const listen = async (signal: AbortSignal): Promise<void> => {
-    const filters = JSON.stringify({ type: ['container'], event: ['oom', 'die'], label: [label] })
+    const filters = JSON.stringify({
+      type: ['container'],
+      event: ['oom', 'kill', 'die'],
+      label: [label],
+    })
     const request = { method: 'GET', path: '/events', query: { filters } } as const
     for await (const { Action, Actor } of client.stream(event, request, signal)) {
       const entry = watched.get(Actor.Attributes.name ?? '')
       if (Action === 'oom' && entry) entry.oomAtMs = performance.now()
-      if (Action === 'die') entry?.died.resolve()
+      if (Action === 'kill' && entry) entry.killedByEngine = true
+      if (Action === 'die') entry?.died.resolve({ exitCode: Actor.Attributes.exitCode })
     }
   }
 
   return {
     watch(name) {
-      watched.set(name, { oomAtMs: Number.NEGATIVE_INFINITY, died: Promise.withResolvers() })
+      watched.set(name, {
+        oomAtMs: Number.NEGATIVE_INFINITY,
+        killedByEngine: false,
+        died: Promise.withResolvers(),
+      })
       if (listening) return
       const current = new AbortController()
       listening = current
@@ -64,12 +79,15 @@ export function makeContainerWatch(client: EngineClient, label: string): Contain
     },
     async end(name, timeoutMs) {
       const entry = watched.get(name)
-      if (entry === undefined || listening === undefined) return { oomKilled: false }
+      if (entry === undefined || listening === undefined) return unknownEnd
       const over = new AbortController()
-      const timeout = delay(timeoutMs, undefined, { signal: over.signal }).catch(() => {})
-      await Promise.race([entry.died.promise, timeout])
+      const timeout = delay(timeoutMs, undefined, { signal: over.signal }).catch(() => undefined)
+      const died = await Promise.race([entry.died.promise, timeout])
       over.abort()
-      return { oomKilled: performance.now() - entry.oomAtMs < consequenceMs }
+      return {
+        oomKilled: performance.now() - entry.oomAtMs < consequenceMs,
+        killed: died?.exitCode === exitCodeOfKill && !entry.killedByEngine,
+      }
     },
     [Symbol.dispose]() {
       watched.clear()
