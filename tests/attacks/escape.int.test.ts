@@ -18,6 +18,7 @@ const attempts: Readonly<Record<string, readonly (readonly [name: string, answer
     ['open_guest_memory', refused],
     ['open_guest_environment', refused],
     ['list_guest_files', refused],
+    ['write_guest_output', refused],
     ['open_guest_root', refused],
     ['steal_guest_file', refused],
     ['limit_guest', refused],
@@ -65,6 +66,7 @@ const attempts: Readonly<Record<string, readonly (readonly [name: string, answer
   ],
   devices: [
     ['make_device', refused],
+    ['open_made_device', refused],
     ['open_disk', absent],
     ['open_memory', absent],
     ['open_terminal', absent],
@@ -100,10 +102,25 @@ const attempts: Readonly<Record<string, readonly (readonly [name: string, answer
   ],
 }
 
+type Otherwise = Readonly<Record<string, readonly [answer: RegExp, because: string]>>
+
+const lowPorts: Otherwise = {
+  low_port: [/^allowed$/, 'Docker lets all bind below 1024 in a network where nobody else is'],
+}
+
 /** Where a host answers otherwise, and why that is no way out either. */
-const otherwise: Readonly<
-  Record<string, Readonly<Record<string, readonly [answer: RegExp, because: string]>>>
-> = {}
+const otherwise: Readonly<Record<string, Otherwise>> = {
+  'docker/runc': lowPorts,
+  'docker/runsc': {
+    ...lowPorts,
+    make_device: [/^allowed$/, 'no driver of gVisor stands behind the number, as the next shows'],
+    open_made_device: [absent, 'that is how gVisor says so'],
+    open_terminal: [/^EIO$/, 'that is how gVisor says that there is none'],
+    raise_priority: [/^allowed$/, 'gVisor keeps the number, and the host does not hear of it'],
+    real_time: [/^EINVAL$/, 'gVisor knows no such scheduler'],
+    lower_oom_score: [/^allowed$/, 'gVisor keeps the number, and the host does not hear of it'],
+  },
+}
 
 describeOnHosts(hostKinds, 'an agent has no way to', (kind) => {
   const box = shareAttackBox(openHostScene(kind), {}, ['probe'])

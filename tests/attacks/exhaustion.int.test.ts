@@ -28,7 +28,7 @@ describeOnHosts(hostKinds, 'the host survives', (kind) => {
 
   /** Where the sandbox outlives it at all; else it was the kernel of the host that drew the line. */
   const expectWithin = async (box: AttackBox, bytes: number) => {
-    if (!kind.outlivesMemoryLimit) return
+    if (!kind.outlivesLimits) return
     expect((await box.sandbox.stats(never)).memoryPeakBytes).toBeLessThanOrEqual(bytes)
   }
 
@@ -47,7 +47,7 @@ describeOnHosts(hostKinds, 'the host survives', (kind) => {
       await expectWithin(box, 96 * MiB)
     })
 
-    it.runIf(kind.outlivesMemoryLimit)('and the guest outlives them', async () => {
+    it.runIf(kind.outlivesLimits)('and the guest outlives them', async () => {
       const box = await arm()
       await box.run('bomb', 'memory')
       await expectUsable(box)

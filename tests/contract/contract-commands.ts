@@ -22,7 +22,10 @@ export interface ContractCommands {
   /** Sends all of stdin to the agent API, half-closes, and prints the answer. */
   callAgentApi(): Argv
   readonly limits?: LimitCommands
-  /** Runs a shell script. */
+  /**
+   * Runs a shell script. In tests it does without `ls` and `stat`: gVisor before 2023 refuses the way
+   * in which those of coreutils 9 call statx.
+   */
   sh?(script: string, ...args: readonly string[]): Argv
   /** Prints `tty` when stdin and stdout are terminals, then the size as `rows columns`. */
   terminal?(): Argv

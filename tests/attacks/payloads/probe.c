@@ -69,6 +69,7 @@ static long read_guest_memory(void) {
 static long open_guest_memory(void) { return open_for("/proc/1/mem", O_RDWR); }
 static long open_guest_environment(void) { return open_for("/proc/1/environ", O_RDONLY); }
 static long list_guest_files(void) { return open_for("/proc/1/fd/0", O_RDWR); }
+static long write_guest_output(void) { return open_for("/proc/1/fd/1", O_WRONLY); }
 static long open_guest_root(void) { return open_for("/proc/1/root/etc/passwd", O_RDONLY); }
 static long steal_guest_file(void) {
   int pidfd = (int)syscall(SYS_pidfd_open, 1, 0);
@@ -147,10 +148,23 @@ static long set_host_name(void) { return sethostname("x", 1); }
 static long type_into_terminal(void) { return ioctl(0, TIOCSTI, "x"); }
 static long odd_personality(void) { return syscall(SYS_personality, 0x0400000); }
 static long make_device(void) { return mknod("/tmp/device", S_IFBLK | 0666, 254 << 8); }
+static long open_made_device(void) {
+  if (make_device() < 0) return -1;
+  long result = open_for("/tmp/device", O_RDONLY);
+  int reason = errno;
+  unlink("/tmp/device");
+  errno = reason;
+  return result;
+}
 static long open_disk(void) { return open_for("/dev/vda", O_RDONLY); }
 static long open_memory(void) { return open_for("/dev/mem", O_RDONLY); }
 static long open_terminal(void) { return open_for("/dev/tty", O_RDWR); }
 
+/* For a copy of this program that belongs to root, with the set-user-id bit. */
+static long be_root(void) {
+  errno = EPERM;
+  return geteuid() == 0 ? 0 : -1;
+}
 static long become_root(void) { return setuid(0); }
 static long become_another(void) { return setresuid(1234, 1234, 1234); }
 static long drop_groups(void) { return setgroups(0, NULL); }
@@ -246,7 +260,7 @@ static const struct {
 } cases[] = {
 #define CASE(name) {#name, name}
     CASE(ptrace_attach), CASE(ptrace_seize), CASE(ptrace_own_child), CASE(read_guest_memory),
-    CASE(open_guest_memory), CASE(open_guest_environment), CASE(list_guest_files),
+    CASE(open_guest_memory), CASE(open_guest_environment), CASE(list_guest_files), CASE(write_guest_output),
     CASE(open_guest_root), CASE(steal_guest_file), CASE(limit_guest), CASE(mount_tmpfs),
     CASE(mount_proc), CASE(remount_writable), CASE(bind_mount), CASE(unmount), CASE(new_mount_api),
     CASE(clone_mount), CASE(move_root), CASE(change_root), CASE(open_by_handle),
@@ -255,8 +269,8 @@ static const struct {
     CASE(read_keyring), CASE(add_key), CASE(request_key), CASE(load_bpf), CASE(fault_handler),
     CASE(io_uring), CASE(perf_event), CASE(load_kernel), CASE(load_module), CASE(restart),
     CASE(swap_on), CASE(kernel_log), CASE(accounting), CASE(set_clock), CASE(set_host_name),
-    CASE(type_into_terminal), CASE(odd_personality), CASE(make_device), CASE(open_disk),
-    CASE(open_memory), CASE(open_terminal), CASE(become_root), CASE(become_another),
+    CASE(type_into_terminal), CASE(odd_personality), CASE(make_device), CASE(open_made_device), CASE(open_disk),
+    CASE(open_memory), CASE(open_terminal), CASE(be_root), CASE(become_root), CASE(become_another),
     CASE(drop_groups), CASE(regain_capability), CASE(low_port), CASE(raise_priority),
     CASE(real_time), CASE(raise_limit), CASE(lower_oom_score), CASE(raw_socket), CASE(ping_socket),
     CASE(packet_socket), CASE(vsock), CASE(kernel_crypto), CASE(bluetooth), CASE(can_bus),

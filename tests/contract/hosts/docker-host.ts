@@ -30,7 +30,7 @@ export const runcHostKind: SandboxHostKind = {
   ...container,
   name: 'docker/runc',
   whyNot: whyNoEngine,
-  outlivesMemoryLimit: true,
+  outlivesLimits: true,
   open: (options) => openDockerHost(runcHostKind, {}, options),
 }
 
@@ -39,8 +39,9 @@ export const runscHostKind: SandboxHostKind = {
   ...container,
   name: 'docker/runsc',
   whyNot: whyNoGvisor,
-  // All memory of a sandbox is that of one process of the host, gVisor's kernel.
-  outlivesMemoryLimit: false,
+  // To the host, all memory and threads of a sandbox are those of one process, gVisor's kernel, which
+  // ends when it is refused any.
+  outlivesLimits: false,
   open: (options) => openDockerHost(runscHostKind, { applicationKernel: 'gvisor' }, options),
 }
 

@@ -11,7 +11,7 @@ export const fakeHostKind: SandboxHostKind = {
   path: '/bin',
   environment: {},
   guestPlace: '/guest',
-  outlivesMemoryLimit: true,
+  outlivesLimits: true,
   bootsImages: false,
   async open() {
     const runtime = openFakeRuntime({ commands: fakePrograms })

@@ -8,6 +8,8 @@ import { promisify } from 'node:util'
 import type { Engine } from '../../engine/test-engine.ts'
 import type { HostImages, ImageFile } from './sandbox-host.ts'
 
+const execute = promisify(execFile)
+
 /** The images of an engine; those that were made on top of others go when disposed. */
 export function openHostImages(engine: Engine): HostImages & AsyncDisposable {
   const made: string[] = []
@@ -39,12 +41,15 @@ async function upload(engine: Engine, id: string, files: readonly ImageFile[]): 
   try {
     const root = join(directory, 'root')
     for (const { path, content, mode } of files) {
-      await mkdir(dirname(join(root, path)), { recursive: true })
-      await writeFile(join(root, path), content)
-      await promisify(execFile)('chmod', [mode.toString(8), join(root, path)])
+      const target = join(root, path)
+      await mkdir(dirname(target), { recursive: true })
+      if ('major' in content)
+        await execute('mknod', [target, 'b', `${content.major}`, `${content.minor}`])
+      else await writeFile(target, content)
+      await execute('chmod', [mode.toString(8), target])
     }
     const tar = join(directory, 'files.tar')
-    await promisify(execFile)('tar', [
+    await execute('tar', [
       ...['--create', '--file', tar, '--directory', root],
       ...['--owner=0', '--group=0', '.'],
     ])

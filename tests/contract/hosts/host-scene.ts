@@ -57,10 +57,13 @@ export function openHostScene(kind: SandboxHostKind): HostScene {
 }
 
 /** One sandbox for all tests of a suite, which leave it as usable as they found it. */
-export function shareSandbox(scene: HostScene, overrides?: SpecOverrides): () => Sandbox {
+export function shareSandbox(
+  scene: HostScene,
+  overrides?: SpecOverrides | (() => Promise<SpecOverrides>),
+): () => Sandbox {
   let shared: Sandbox | undefined
   beforeAll(async () => {
-    shared = await scene.boot(overrides)
+    shared = await scene.boot(typeof overrides === 'function' ? await overrides() : overrides)
   })
   afterAll(() => scene.host.tidy())
   return () => {

@@ -30,7 +30,7 @@ export const processHostKind: SandboxHostKind = {
   environment: {},
   nodePath: '/opt/aegis/bin/node',
   guestPlace: '/opt/aegis/guest',
-  outlivesMemoryLimit: true,
+  outlivesLimits: true,
   bootsImages: false,
   open: (options) => openProcessHost(options),
 }

@@ -19,8 +19,11 @@ export interface SandboxHostKind {
   readonly environment: Readonly<Record<string, string>>
   /** Where the guest program lies inside. */
   readonly guestPlace: string
-  /** Whether the kernel ends one process when memory runs out, rather than the whole sandbox. */
-  readonly outlivesMemoryLimit: boolean
+  /**
+   * Whether a process that takes too much memory, or starts too many others, is all that ends of it,
+   * rather than the whole sandbox.
+   */
+  readonly outlivesLimits: boolean
   readonly bootsImages: boolean
   open(options?: GuestOptions): Promise<SandboxHost>
 }
@@ -66,7 +69,8 @@ export interface HostImages {
 export interface ImageFile {
   /** Absolute. */
   readonly path: string
-  readonly content: Uint8Array
+  /** Bytes, or the number of the block device that it is. */
+  readonly content: Uint8Array | { readonly major: number; readonly minor: number }
   /** With the set-user-id bit, if need be. */
   readonly mode: number
 }

@@ -56,7 +56,7 @@ export function describeFiles(scene: HostScene): void {
         { path: '/workspace/plain', content: Buffer.from('x') },
       ]
       await shared().writeFiles(files, never)
-      const script = './tool; echo more >> plain; stat -c %a tool plain; rm tool plain'
+      const script = './tool; echo more >> plain; find tool plain -printf "%m\\n"; rm tool plain'
       const { stdout } = await run(shared(), commands.sh?.(script) ?? commands.exit(1))
       expect(stdout.toString()).toBe('works\n700\n644\n')
     })

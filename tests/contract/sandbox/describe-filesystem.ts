@@ -18,7 +18,7 @@ export function describeFilesystem(
       const sandbox = await scene.boot()
       const { stdout } = await run(
         sandbox,
-        sh('for d in /workspace /tmp; do ls -A $d; touch $d/mine && echo $d; done'),
+        sh('for d in /workspace /tmp; do find $d -mindepth 1; touch $d/mine && echo $d; done'),
       )
       expect(stdout.toString()).toBe('/workspace\n/tmp\n')
     })
@@ -55,7 +55,7 @@ export function describeFilesystem(
       const sandbox = await scene.boot({ filesystem: { readOnly: true } })
       const path = '/workspace/../../../../tmp/escaped'
       await sandbox.writeFiles([{ path, content: Buffer.from('x') }], never).catch(() => {})
-      expect((await run(sandbox, sh('ls /workspace'))).stdout.toString()).toBe('')
+      expect((await run(sandbox, sh('find /workspace -mindepth 1'))).stdout.toString()).toBe('')
       await expect(readFile('/tmp/escaped')).rejects.toThrow('ENOENT')
     })
 
@@ -75,8 +75,11 @@ export function describeFilesystem(
       const path = join(await lentDirectory(), 'single')
       await writeFile(path, 'alone')
       const sandbox = await scene.boot({ filesystem: { read: [path] } })
-      const { stdout } = await run(sandbox, sh('cat "$1"; ls "$(dirname "$1")"', path))
-      expect(stdout.toString()).toBe('alonesingle\n')
+      const { stdout } = await run(
+        sandbox,
+        sh('cat "$1"; echo; cd "$(dirname "$1")"; echo *', path),
+      )
+      expect(stdout.toString()).toBe('alone\nsingle\n')
     })
 
     it('is not made of host paths that are not there', async () => {
