@@ -73,12 +73,14 @@ describe('an agent with a floor', () => {
     await second.until({ warm: 1 })
   })
 
-  it('keeps them however long nobody comes', async () => {
+  it('keeps them however long nobody comes, and has each replaced after an hour', async () => {
     const scene = await openPool()
-    await scene.plane.agents.deploy(aManifest('echo', kept(1)))
-    await scene.until({ warm: 1 })
-    await scene.clock.advance(3_600_000)
-    expect((await scene.plane.node.status()).sandboxes).toMatchObject({ warm: 1, terminated: 0 })
+    await scene.plane.agents.deploy(aManifest('echo', kept(2)))
+    await scene.until({ warm: 2 })
+    await scene.clock.advance(3_599_000)
+    expect((await scene.plane.node.status()).sandboxes).toMatchObject({ warm: 2, terminated: 0 })
+    await scene.clock.advance(60_000)
+    expect((await scene.plane.node.status()).sandboxes).toMatchObject({ warm: 2, terminated: 2 })
   })
 
   it('shares the size of the pool with all others', async () => {
@@ -312,8 +314,12 @@ describe('nothing waits', () => {
     await scene.until({ warm: 0, terminated: 1 })
     await scene.clock.advance(100_000)
     expect(scene.runtime.live()).toEqual([])
+    const changed = aManifest('echo', kept(2, { version: '2.0.0' }))
+    await scene.plane.agents.deploy(changed, { replace: true })
+    await settled()
+    expect(scene.runtime.live()).toEqual([])
     await scene.plane.agents.resume('echo')
-    await scene.until({ warm: 1 })
+    await scene.until({ warm: 2 })
   })
 
   it('for a removed agent, nor boots for it', async () => {

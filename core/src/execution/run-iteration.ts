@@ -55,8 +55,7 @@ export async function runIteration(
       const obtained = await obtain(deps, plan, occupant, signal)
       const result = await runIn(deps, plan, obtained, signal)
       // It was lost before it did anything, as one that waited may be: another one serves.
-      if (result === undefined) continue
-      if (obtained.warm && isStillborn(result) && !trace.connected) continue
+      if (result === undefined || (isStillborn(obtained, result) && !trace.connected)) continue
       return await verdictOn(deps, result, signal)
     }
   } catch (error) {
@@ -94,9 +93,9 @@ function occupantOf(
   }
 }
 
-/** Whether nothing came of it because the sandbox was lost. */
-const isStillborn = ({ exit, output, complaint }: IterationResult): boolean =>
-  exit.cause === 'sandbox_lost' && output === '' && complaint === ''
+/** Whether the bootstrap script, which does nothing in silence, came to nothing with its sandbox. */
+const isStillborn = ({ box }: Obtained, { exit, output, complaint }: IterationResult): boolean =>
+  box.standby !== undefined && exit.cause === 'sandbox_lost' && output === '' && complaint === ''
 
 interface Obtained {
   readonly box: PreparedSandbox
@@ -113,6 +112,7 @@ async function obtain(
 ): Promise<Obtained> {
   const { clock, pool } = deps
   const startMs = clock.monotonicMs()
+  signal.throwIfAborted()
   const claimed = await pool?.claim(plan, signal)
   const warm = claimed !== undefined
   const box = claimed ?? (await prepareSandbox(deps, plan, { ahead: false }, signal))

@@ -16,10 +16,10 @@ interface Deps extends RunnableDeps {
   readonly pool: Pick<WarmPool, 'welcome' | 'dismiss'>
 }
 
-/** What is kept of an agent while it is paused. */
 interface Known {
   readonly revision: number
   readonly floor: PoolFloor | undefined
+  readonly paused: boolean
 }
 
 /** Tells the pool of the agents that are deployed, now and until it is disposed. */
@@ -27,41 +27,38 @@ export async function followAgents(deps: Deps): Promise<Disposable> {
   const { agents, events, pool } = deps
   const known = new Map<AgentId, Known>()
 
-  const meet = (id: AgentId, revision: number, deployed: AgentRevision): Known => {
-    const agent = { revision, floor: floorOf(deps, id, revision, deployed) }
-    known.set(id, agent)
-    return agent
+  const know = (id: AgentId, agent: Known | undefined): void => {
+    if (agent === undefined) known.delete(id)
+    else known.set(id, agent)
+    if (agent === undefined || agent.paused) pool.dismiss(id)
+    else pool.welcome(id, agent.revision, agent.floor)
   }
-  const welcome = (id: AgentId, agent: Known | undefined): void => {
-    if (agent !== undefined) pool.welcome(id, agent.revision, agent.floor)
-  }
-  const heed = (id: AgentId, event: AgentEvent): void => {
+  const behind = (id: AgentId, event: AgentEvent): Known | undefined => {
+    const agent = known.get(id)
     switch (event.type) {
       case 'agent.deployed':
-      case 'agent.updated':
-        welcome(id, meet(id, event.revision, event))
-        return
-      case 'agent.resumed':
-        welcome(id, known.get(id))
-        return
-      case 'agent.removed':
-        known.delete(id)
-        pool.dismiss(id)
-        return
+      case 'agent.updated': {
+        const { revision } = event
+        const floor = floorOf(deps, id, revision, event)
+        return { revision, floor, paused: agent?.paused ?? false }
+      }
       case 'agent.paused':
-        pool.dismiss(id)
+      case 'agent.resumed':
+        return agent && { ...agent, paused: event.type === 'agent.paused' }
+      case 'agent.removed':
+        return undefined
     }
   }
 
   for (const { id, revision, status } of await agents.list()) {
     const deployed = await agents.revision(id, revision)
-    if (deployed === undefined) continue
-    const agent = meet(id, revision, deployed)
-    if (status === 'active') welcome(id, agent)
+    const floor = deployed && floorOf(deps, id, revision, deployed)
+    know(id, { revision, floor, paused: status === 'paused' })
   }
   return events.subscribe((recorded) => {
     for (const { stream, event } of recorded) {
-      if (isAgentEvent(event)) heed(agentId(streamSubject(stream).id), event)
+      const id = agentId(streamSubject(stream).id)
+      if (isAgentEvent(event)) know(id, behind(id, event))
     }
   })
 }

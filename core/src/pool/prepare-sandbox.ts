@@ -73,7 +73,7 @@ export async function prepareSandbox(
   } catch (error) {
     if (signal.aborted) life.terminated()
     else life.failed(error instanceof Error ? error.message : String(error))
-    await begun.sandbox?.[Symbol.asyncDispose]()
+    if (begun.sandbox !== undefined) await destroy(begun.sandbox, life, deps.logger)
     throw error
   }
 }
@@ -168,16 +168,6 @@ function prepared({ deps, slot, life, ...parts }: Parts): PreparedSandbox {
     perish(`The bootstrap script ended while it waited (exit code ${code ?? 'unknown'}).`),
   )
 
-  const leave = async (): Promise<void> => {
-    try {
-      await sandbox[Symbol.asyncDispose]()
-      life.terminated()
-    } catch (error) {
-      life.failed('It could not be destroyed.')
-      deps.logger.error({ err: error, sandboxId: sandbox.id }, 'a sandbox could not be destroyed')
-    }
-  }
-
   return {
     ...parts,
     died,
@@ -191,8 +181,19 @@ function prepared({ deps, slot, life, ...parts }: Parts): PreparedSandbox {
     },
     destroy(because) {
       if (because !== undefined) life.failed(because)
-      gone ??= leave()
+      gone ??= destroy(sandbox, life, deps.logger)
       return gone
     },
+  }
+}
+
+/** Resolves when it is gone, or cannot be made to go. */
+async function destroy(sandbox: Sandbox, life: LiveSandbox, logger: Logger): Promise<void> {
+  try {
+    await sandbox[Symbol.asyncDispose]()
+    life.terminated()
+  } catch (error) {
+    life.failed('It could not be destroyed.')
+    logger.error({ err: error, sandboxId: sandbox.id }, 'a sandbox could not be destroyed')
   }
 }

@@ -48,6 +48,9 @@ const settleMs = 20
 /** Looks for idle ones in the time after which one is. */
 const looksPerIdleTime = 4
 
+/** What waits longer is replaced: the host it was booted on may have changed since. */
+const maxAgeMs = 3_600_000
+
 export function makeWarmPool({ room, idleMs, maxSize, ...deps }: Deps): WarmPool {
   const { clock } = deps
   const revisions = new Map<AgentId, number>()
@@ -114,20 +117,26 @@ export function makeWarmPool({ room, idleMs, maxSize, ...deps }: Deps): WarmPool
     return booting < atOnce && places().length + leaving.size < maxSize
   }
 
+  /** Ends what waits beyond the target for too long, and what is too old, one at a time. */
+  const thin = ({ places, booting }: WarmShelf, target: number, nowMs: number): void => {
+    const idle = places.filter(({ sinceMs }) => nowMs - sinceMs >= idleMs)
+    for (const place of idle.slice(0, Math.max(0, places.length - target))) place.evict()
+    const [oldest] = places
+    if (booting > 0 || oldest === undefined || nowMs - oldest.sinceMs < maxAgeMs) return
+    oldest.evict()
+  }
+
   function balance(): void {
     if (closed) return
     const nowMs = clock.monotonicMs()
-    let changes = false
     for (const [key, shelf] of shelves) {
       const { arrivals, bootMs, floor } = shelf
       const target = poolSize({ floor, arrivals, bootMs, cap: maxSize })
-      const idle = shelf.places.filter(({ sinceMs }) => nowMs - sinceMs >= idleMs)
-      for (const place of idle.slice(0, Math.max(0, shelf.places.length - target))) place.evict()
+      thin(shelf, target, nowMs)
       fill(shelf, target, nowMs)
-      if (shelf.places.length > floor || arrivals.count > 0) changes = true
-      else if (floor === 0) shelves.delete(key)
+      if (shelf.places.length + arrivals.count + floor === 0) shelves.delete(key)
     }
-    if (changes) balanceAt(nowMs + idleMs / looksPerIdleTime)
+    if (shelves.size > 0) balanceAt(nowMs + idleMs / looksPerIdleTime)
   }
 
   const makeRoom = async (bytes: number, agentId: AgentId): Promise<void> => {
