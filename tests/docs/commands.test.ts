@@ -70,11 +70,12 @@ async function parses(line: string): Promise<boolean> {
   return ran
 }
 
-/** The words behind `aegis`, as a shell would take them, up to a comment or a pipe. */
+/** The words behind `aegis`, as a shell would take them, up to a comment, a pipe or a file. */
 function wordsOf(line: string): readonly string[] {
   const words = [...line.matchAll(/"((?:\\.|[^"])*)"|'([^']*)'|(\S+)/g)]
   const plain = words.map(([, double, single, bare]) => double ?? single ?? bare ?? '')
-  const start = plain.indexOf('aegis') + 1
-  const end = plain.findIndex((word, index) => index >= start && /^(?:#|\||&&|;)/.test(word))
+  // The last of several: the service of compose.yaml has the name of the command.
+  const start = plain.findIndex((word, at) => word === 'aegis' && plain[at + 1] !== 'aegis') + 1
+  const end = plain.findIndex((word, index) => index >= start && /^(?:#|\||&&|;|<$)/.test(word))
   return plain.slice(start, end === -1 ? undefined : end)
 }
