@@ -4,8 +4,10 @@ import {
   AegisError,
   type ImageStore,
   type Logger,
+  type Sandbox,
   type SandboxCapabilities,
   type SandboxRuntime,
+  type SandboxSpec,
 } from '@aegis/core'
 import type { GuestOptions } from '@aegis/sandbox'
 import { type BootHost, bootContainer } from './container/boot-container.ts'
@@ -60,7 +62,8 @@ export function openDockerRuntime(options: DockerRuntimeOptions): SandboxRuntime
   const owner = makeOwner(tag)
   const reaper = makeReaper({ client, logger })
   const marker = makeUseMarker(stateDirectory)
-  const live = new Map<string, AsyncDisposable | 'booting'>()
+  const live = new Map<string, Promise<Sandbox>>()
+  const closing = new AbortController()
   const sweeper = makeSweeper({ client, owner, reaper, marker, logger, live })
   const facts = rememberFacts({ client, onContact: () => sweeper.catchUp() })
   const guestVolume = makeGuestVolume({ client, owner, guestPath, reaper })
@@ -95,6 +98,13 @@ export function openDockerRuntime(options: DockerRuntimeOptions): SandboxRuntime
     },
   }
 
+  const bootLive = async (spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> => {
+    await using undo = new AsyncDisposableStack()
+    undo.defer(() => void live.delete(spec.id))
+    await marker.set()
+    return await bootContainer(host, spec, undo.move(), signal)
+  }
+
   return {
     isolation: 'docker',
     ...(images && { images }),
@@ -104,15 +114,12 @@ export function openDockerRuntime(options: DockerRuntimeOptions): SandboxRuntime
     },
     async boot(spec, signal) {
       signal.throwIfAborted()
+      closing.signal.throwIfAborted()
       if (live.has(spec.id))
         throw new AegisError('conflict', 'sandbox.exists', `Sandbox ${spec.id} is already running`)
-      live.set(spec.id, 'booting')
-      const undo = new AsyncDisposableStack()
-      undo.defer(() => void live.delete(spec.id))
-      await marker.set()
-      const sandbox = await bootContainer(host, spec, undo, signal)
-      live.set(spec.id, sandbox)
-      return sandbox
+      const booting = bootLive(spec, AbortSignal.any([signal, closing.signal]))
+      live.set(spec.id, booting)
+      return booting
     },
     sweep: (signal) => sweeper.sweep(signal),
     async diagnose(signal) {
@@ -125,8 +132,11 @@ export function openDockerRuntime(options: DockerRuntimeOptions): SandboxRuntime
       }
     },
     async [Symbol.asyncDispose]() {
-      const open = [...live.values()].filter((entry) => entry !== 'booting')
-      await Promise.all(open.map((sandbox) => sandbox[Symbol.asyncDispose]()))
+      closing.abort(closed())
+      const booted = await Promise.allSettled(live.values())
+      await Promise.all(
+        booted.map((boot) => boot.status === 'fulfilled' && boot.value[Symbol.asyncDispose]()),
+      )
       await guestVolume[Symbol.asyncDispose]()
       await reaper[Symbol.asyncDispose]()
       if (reaper.pending === 0 && live.size === 0) await sweeper.settle()
@@ -135,6 +145,9 @@ export function openDockerRuntime(options: DockerRuntimeOptions): SandboxRuntime
     },
   }
 }
+
+const closed = (): AegisError =>
+  new AegisError('unavailable', 'runtime.closed', 'This node no longer makes containers: it ends')
 
 function capabilitiesOf(facts: EngineFacts, rules: SpecRules): SandboxCapabilities {
   const missing = missingLimits(facts, ordinaryRuntime(facts, rules.ociRuntime))

@@ -8,6 +8,7 @@ import {
   type GuestSession,
 } from '@aegis/sandbox'
 import type { Attachment } from '../engine/attachment.ts'
+import { readContainerUsage } from '../engine/container-usage.ts'
 import type { ContainerWatch } from '../engine/container-watch.ts'
 import type { EngineClient } from '../engine/engine-client.ts'
 import { disarm, refusalOf } from '../engine/engine-failure.ts'
@@ -95,6 +96,7 @@ export async function bootContainer(
     env: image.env,
     workspace,
     gvisor: choice.gvisor,
+    usage: choice.gvisor ? (asking) => readContainerUsage(host.client, name, asking) : undefined,
     bootPhases: {
       prepare: prepared - started,
       ...phases,

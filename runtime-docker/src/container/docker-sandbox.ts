@@ -7,8 +7,10 @@ import {
   type Sandbox,
   type SandboxFile,
   type SandboxSpec,
+  type SandboxStats,
 } from '@aegis/core'
 import type { GuestSession } from '@aegis/sandbox'
+import type { ContainerUsage } from '../engine/container-usage.ts'
 import type { ContainerEnd } from '../engine/container-watch.ts'
 import type { WorkspaceVolume } from './workspace-volume.ts'
 
@@ -20,6 +22,8 @@ export interface DockerSandboxParts {
   readonly env: Readonly<Record<string, string>>
   readonly workspace: WorkspaceVolume | undefined
   readonly gvisor: boolean
+  /** Present where the guest cannot see its own cgroup, as in gVisor. */
+  readonly usage: ((signal: AbortSignal) => Promise<ContainerUsage | undefined>) | undefined
   readonly logger: Logger | undefined
   /** What the engine tells of the container's end. */
   readonly containerEnd: () => Promise<ContainerEnd>
@@ -32,6 +36,7 @@ export function makeDockerSandbox(parts: DockerSandboxParts): Sandbox {
   const { spec, session, workspace } = parts
   let disposed = false
   let over = false
+  let peakBytes = 0
   let released: Promise<void> | undefined
   const release = () => {
     released ??= parts.release()
@@ -94,7 +99,13 @@ export function makeDockerSandbox(parts: DockerSandboxParts): Sandbox {
       if (others.length > 0) await session.writeFiles(others, signal)
     },
     readFile: (path, limitBytes, signal) => session.readFile(path, limitBytes, signal),
-    stats: (signal) => session.stats(signal),
+    async stats(signal): Promise<SandboxStats> {
+      const [seen, counted] = await Promise.all([session.stats(signal), parts.usage?.(signal)])
+      if (counted === undefined) return seen
+      const { cpuMs, memoryBytes } = counted
+      peakBytes = Math.max(peakBytes, memoryBytes, counted.memoryPeakBytes ?? 0)
+      return { ...seen, cpuMs, memoryBytes, memoryPeakBytes: peakBytes }
+    },
     [Symbol.asyncDispose]() {
       disposed = true
       session.close()
