@@ -27,7 +27,7 @@ export const scheduleSchema = z.discriminatedUnion('type', [
 export const advancedSchema = knownKeys({
   warm_pool_size: wholeNumber(0, 1000)
     .default(0)
-    .describe('Sandboxes kept ready; kept, not used yet'),
+    .describe('Sandboxes that wait for tasks, whether or not any come'),
   swarm_enabled: z.boolean().default(false).describe('May start other agents; kept, not used yet'),
   startup_script: longText().optional().describe('Kept, not used yet'),
   health_check: knownKeys({
