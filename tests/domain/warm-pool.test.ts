@@ -119,7 +119,7 @@ describe('an agent that is in use', () => {
     const id = await scene.plane.executions.execute('echo', 'Hello')
     await settled()
     gate.resolve()
-    expect(await startOf(scene, id)).toMatchObject([{ id: scene.runtime.booted[0]?.id }])
+    expect(await startOf(scene, id)).toEqual([{ warm: false, id: scene.runtime.booted[0]?.id }])
   })
 
   it('gets none ahead on a node that runs only its own, or was told not to', async () => {

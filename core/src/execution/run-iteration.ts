@@ -99,8 +99,8 @@ const isStillborn = ({ box }: Obtained, { exit, output, complaint }: IterationRe
 
 interface Obtained {
   readonly box: PreparedSandbox
-  /** It had been booted ahead. */
-  readonly warm: boolean
+  /** Its boot had begun before there was a task. */
+  readonly ahead: boolean
 }
 
 /** A sandbox that waits for such a task, or else a new one. */
@@ -114,7 +114,6 @@ async function obtain(
   const startMs = clock.monotonicMs()
   signal.throwIfAborted()
   const claimed = await pool?.claim(plan, signal)
-  const warm = claimed !== undefined
   const box = claimed ?? (await prepareSandbox(deps, plan, { ahead: false }, signal))
   const bootMs = Math.round(clock.monotonicMs() - startMs)
   box.serve(plan.executionId, occupant)
@@ -127,20 +126,20 @@ async function obtain(
       sandboxId,
       isolation,
       bootMs,
-      warm,
+      warm: box.warm,
       image: plan.image?.reference,
       applicationKernel,
       at: clock.now(),
     })
     .catch(() => box.destroy())
-  return { box, warm }
+  return { box, ahead: claimed !== undefined }
 }
 
 /** Runs the program to its end; undefined when the sandbox had ended before it could start. */
 async function runIn(
   deps: IterationDeps,
   plan: IterationPlan,
-  { box, warm }: Obtained,
+  { box, ahead }: Obtained,
   signal: AbortSignal,
 ): Promise<IterationResult | undefined> {
   let exit: Exit | undefined
@@ -154,7 +153,7 @@ async function runIn(
     return result
   } catch (error) {
     const ended = error instanceof AegisError && error.code === 'sandbox.ended'
-    if (warm && ended && !signal.aborted) return undefined
+    if (ahead && ended && !signal.aborted) return undefined
     throw error
   } finally {
     signal.removeEventListener('abort', abandon)

@@ -33,7 +33,9 @@ export interface PreparedSandbox {
   readonly alive: boolean
   /** Resolves, with the reason, when it can serve nobody any more; never when it was destroyed. */
   readonly died: Promise<string>
-  /** It waits for an execution. */
+  /** Whether it has waited for an execution. */
+  readonly warm: boolean
+  /** It waits for an execution from now on. */
   wait(): void
   /** It acts for this execution from now on. */
   serve(id: ExecutionId, occupant: Occupant): void
@@ -153,6 +155,7 @@ function prepared({ deps, slot, life, ...parts }: Parts): PreparedSandbox {
   const { sandbox, standby } = parts
   const { promise: died, resolve: die } = Promise.withResolvers<string>()
   let alive = true
+  let warm = false
   let gone: Promise<void> | undefined
 
   const perish = (reason: string): void => {
@@ -174,7 +177,13 @@ function prepared({ deps, slot, life, ...parts }: Parts): PreparedSandbox {
     get alive() {
       return alive
     },
-    wait: () => life.warm(sandbox),
+    get warm() {
+      return warm
+    },
+    wait() {
+      warm = true
+      life.warm(sandbox)
+    },
     serve(id, occupant) {
       slot.occupy(occupant)
       life.hot(sandbox, id)
