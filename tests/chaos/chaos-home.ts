@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import type { ControlPlane } from '@aegis/core'
 import { homeAt, readApiToken } from '@aegis/daemon'
 import { connectNode } from '@aegis/sdk'
-import { type AegisCommand, openAegisCommand, type Running } from '../e2e/aegis-command.ts'
+import {
+  type AegisCommand,
+  openAegisCommand,
+  openNodeCommand,
+  type Running,
+} from '../e2e/aegis-command.ts'
+import { engineConfig } from '../e2e/docker-command.ts'
+import type { TestEngine } from '../engine/test-engine.ts'
 import type { HomeMark } from './host-processes.ts'
 
 /** A home whose daemon may die at any time, and what a client and the host see of it. */
@@ -24,12 +31,17 @@ export interface ChaosHomeOptions {
   readonly cpuMillicores?: number
   /** Host paths that agents may read. */
   readonly readable?: readonly string[]
+  /** Sandboxes are containers of this engine, unless a manifest or a task says otherwise. */
+  readonly engine?: TestEngine
+  /** More of `spec.runtime.capacity`. */
+  readonly capacity?: { readonly memory?: string; readonly max_concurrent?: number }
 }
 
 export const ready = /daemon ready/
 
 export async function openChaosHome(options: ChaosHomeOptions = {}): Promise<ChaosHome> {
-  const aegis = await openAegisCommand()
+  const { engine, capacity } = options
+  const aegis = await (engine ? openNodeCommand() : openAegisCommand())
   // Of its own, so that a process with one of these uids can be nobody else's; and one block, so
   // that a daemon takes over the very uids of the one that died.
   const uidRange = { first: 1_000_000_000 + randomInt(500_000) * 1024, count: 1024 }
@@ -37,9 +49,10 @@ export async function openChaosHome(options: ChaosHomeOptions = {}): Promise<Cha
     node: { id: 'chaos', type: 'edge' },
     runtime: {
       uid_range: uidRange,
-      capacity: { cpu_millicores: options.cpuMillicores ?? 4000 },
+      capacity: { cpu_millicores: options.cpuMillicores ?? 4000, ...capacity },
       host_paths: { read: options.readable ?? [] },
       output_limit: '1Gi',
+      ...(engine && { ...engineConfig(engine), default_isolation: 'docker' }),
     },
   }
   await aegis.write('aegis-config.yaml', JSON.stringify(config))

@@ -42,7 +42,7 @@ export interface Running {
 const root = fileURLToPath(new URL('../..', import.meta.url))
 export const launcher = join(root, 'cli/bin/aegis.js')
 /** Where the tests of the sandbox keep it too. */
-export const compiled = join(root, 'node_modules/.cache/aegis')
+const compiled = join(root, 'node_modules/.cache/aegis')
 
 export const demoAgent = (name: string): string => join(root, `demo-agents/${name}/agent.yaml`)
 

@@ -1,6 +1,5 @@
-import { locateGuest } from '@aegis/sandbox'
 import type { Engine } from '../engine/test-engine.ts'
-import { type AegisCommand, compiled, openNodeCommand } from './aegis-command.ts'
+import { type AegisCommand, openNodeCommand } from './aegis-command.ts'
 
 /** The part of a config that says where containers come from. */
 export const engineConfig = ({ socketPath }: Pick<Engine, 'socketPath'>) => ({
@@ -16,7 +15,6 @@ export async function openDockerCommand(
   engine: Pick<Engine, 'socketPath'>,
   runtime: object = {},
 ): Promise<AegisCommand> {
-  await locateGuest({ buildDirectory: compiled })
   const aegis = await openNodeCommand()
   const config = {
     node: { id: 'docker-test', type: 'edge' },
