@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -83,24 +84,38 @@ static bool wire_up(const struct exec_request *request, struct wiring *wiring) {
 
 /* ---- in the child ---- */
 
+static int status_fd; /* Where it is now; STATUS_FD once all descriptors are in place. */
+
 static _Noreturn void give_up(enum step step) {
   struct status status = {step, errno};
-  ssize_t written = write(STATUS_FD, &status, sizeof status);
+  ssize_t written = write(status_fd, &status, sizeof status);
   _exit(written < 0 ? 126 : 127);
+}
+
+/* By its name only where the kernel cannot open it directly: gVisor before 2023. */
+static int open_peer(int terminal) {
+  int peer = ioctl(terminal, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+  unsigned number;
+  char path[32];
+  if (peer >= 0 || errno != ENOTTY || ioctl(terminal, TIOCGPTN, &number) < 0) return peer;
+  snprintf(path, sizeof path, "/dev/pts/%u", number);
+  return open(path, O_RDWR | O_NOCTTY);
 }
 
 static bool arrange_descriptors(const struct guest *guest, const struct wiring *wiring) {
   int in = wiring->in[0], out = wiring->out[1], err = wiring->err[1];
   if (wiring->terminal >= 0) {
-    int peer = ioctl(wiring->terminal, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+    int peer = open_peer(wiring->terminal);
     if (peer < 0 || ioctl(peer, TIOCSCTTY, 0) < 0) return false;
     const struct configuration *user = &guest->configuration;
     if (user->has_user && fchown(peer, user->uid, user->gid) < 0 && errno != EPERM) return false;
     in = out = err = peer;
   }
   if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) return false;
-  if (wiring->status[1] == STATUS_FD) return true; /* It has close-on-exec already. */
-  return dup3(wiring->status[1], STATUS_FD, O_CLOEXEC) >= 0;
+  /* In its place it has close-on-exec already. */
+  if (status_fd != STATUS_FD && dup3(status_fd, STATUS_FD, O_CLOEXEC) < 0) return false;
+  status_fd = STATUS_FD;
+  return true;
 }
 
 static void close_others(void) {
@@ -152,6 +167,7 @@ static void execute(char **argv, char **environment) {
 static _Noreturn void run_child(const struct guest *guest, const struct wiring *wiring,
                                 const struct exec_request *request) {
   const struct rlimit no_core = {0, 0};
+  status_fd = wiring->status[1];
   setsid();
   if (!arrange_descriptors(guest, wiring)) give_up(STEP_SETUP);
   close_others();
