@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { AegisError, type AgentGateway, type SandboxEvent } from '@aegis/core'
-import { aManifest } from '@aegis/core/testing'
+import { aManifest, makeInMemoryStore } from '@aegis/core/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { forever, openScene, type Scene, silent } from './domain-scene.ts'
 import { makeFakeClock, settled } from './fake-clock.ts'
@@ -396,6 +396,22 @@ describe('a boot ahead that fails', () => {
 })
 
 describe('a task', () => {
+  it('costs six writes at most, and its end a single one', async () => {
+    const writes: string[] = []
+    const store = makeInMemoryStore({
+      failBefore: ({ events }) => void writes.push(events.map(({ type }) => type).join(' ')),
+    })
+    const scene = await openPool({ store })
+    await scene.plane.agents.deploy(aManifest('echo', kept(1)))
+    await scene.until({ warm: 1 })
+    writes.length = 0
+    expect((await runOne(scene))[0]?.warm).toBe(true)
+    expect(writes.length).toBeLessThanOrEqual(6)
+    expect(writes.at(-1)).toBe(
+      'execution.sandbox-terminated execution.iteration-completed execution.completed',
+    )
+  })
+
   it('is over when its outcome is stored, and its room is free when its sandbox is gone', async () => {
     const gate = Promise.withResolvers<void>()
     const scene = await openPool({ cpuMillicores: 500, beforeDispose: () => gate.promise })

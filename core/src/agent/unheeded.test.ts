@@ -5,6 +5,7 @@ import { unheeded } from './unheeded.ts'
 describe('what a manifest asks for in vain', () => {
   it('is nothing for a plain agent', () => {
     expect(unheeded(aManifest('echo'))).toEqual([])
+    expect(unheeded(aManifest('echo', { advanced: { warm_pool_size: 3 } }))).toEqual([])
   })
 
   it('is named by its field', () => {
