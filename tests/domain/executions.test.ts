@@ -139,6 +139,8 @@ describe('an execution', () => {
     await scene.plane.agents.deploy(aManifest('echo'))
     const events = await scene.finished(await scene.plane.executions.execute('echo', 'x'))
     expect(events.at(-1)).toMatchObject({ failure: { cause: 'memory_limit' } })
+    const counts = { terminated: 0, failed: 1 }
+    expect((await scene.plane.node.status()).sandboxes).toMatchObject(counts)
   })
 
   it('gives each follower every event once, also one who comes back', async () => {

@@ -375,6 +375,23 @@ describe('a boot ahead that fails', () => {
     expect(warnings).toEqual([expect.objectContaining({ isolation: 'process', reason })])
   })
 
+  it('is given up when it hangs, and tried again later', async () => {
+    let boots = 0
+    const scene = await openPool({
+      beforeBoot: async (_spec, signal) => {
+        boots += 1
+        if (boots === 1) await aborted(signal)
+      },
+    })
+    await scene.plane.agents.deploy(aManifest('echo', kept(1)))
+    await scene.clock.advance(59_999)
+    expect({ boots, live: scene.runtime.live().length }).toEqual({ boots: 1, live: 1 })
+    await scene.clock.advance(1)
+    expect(scene.runtime.live()).toEqual([])
+    await scene.clock.advance(1000)
+    await scene.until({ warm: 1 })
+  })
+
   it('fails no task: that one boots its own', async () => {
     let boots = 0
     const gate = Promise.withResolvers<void>()

@@ -6,7 +6,7 @@ import type { Clock } from '../kernel/clock.ts'
 import { type ExecutionId, executionId, type Ids } from '../kernel/ids.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { LiveSandbox, LiveSandboxes } from '../sandbox/live-sandboxes.ts'
-import type { Sandbox, SandboxProcess } from '../sandbox/sandbox.ts'
+import type { LimitCause, Sandbox, SandboxProcess } from '../sandbox/sandbox.ts'
 import { type AgentProgram, type BootstrapOf, programOf } from './agent-program.ts'
 import { type DoorSlot, makeDoorSlot, type Occupant } from './door-slot.ts'
 import { type SandboxRecipe, specOf } from './sandbox-recipe.ts'
@@ -156,20 +156,20 @@ function prepared({ deps, slot, life, ...parts }: Parts): PreparedSandbox {
   const { promise: died, resolve: die } = Promise.withResolvers<string>()
   let alive = true
   let warm = false
+  let serves = false
   let gone: Promise<void> | undefined
 
-  const perish = (reason: string): void => {
+  const perish = (reason: string, cause: LimitCause | undefined): void => {
     alive = false
+    if (cause !== undefined) life.failed(reason, cause)
     if (gone === undefined) die(reason)
   }
-  void sandbox.ended.then((cause) => {
-    const reason = `The sandbox ended by itself (${cause?.replaceAll('_', ' ') ?? 'unknown'}).`
-    if (cause !== undefined) life.failed(reason, cause)
-    perish(reason)
+  void sandbox.ended.then((cause) => perish(endedBy(cause), cause))
+  void standby?.exit.then(({ code, cause }) => {
+    if (serves) return
+    const ended = `The bootstrap script ended while it waited (exit code ${code ?? 'unknown'}).`
+    perish(cause === undefined ? ended : endedBy(cause), cause)
   })
-  void standby?.exit.then(({ code }) =>
-    perish(`The bootstrap script ended while it waited (exit code ${code ?? 'unknown'}).`),
-  )
 
   return {
     ...parts,
@@ -185,6 +185,7 @@ function prepared({ deps, slot, life, ...parts }: Parts): PreparedSandbox {
       life.warm(sandbox)
     },
     serve(id, occupant) {
+      serves = true
       slot.occupy(occupant)
       life.hot(sandbox, id)
     },
@@ -195,6 +196,9 @@ function prepared({ deps, slot, life, ...parts }: Parts): PreparedSandbox {
     },
   }
 }
+
+const endedBy = (cause: LimitCause | undefined): string =>
+  `The sandbox ended by itself (${cause?.replaceAll('_', ' ') ?? 'unknown'}).`
 
 /** Resolves when it is gone, or cannot be made to go. */
 async function destroy(sandbox: Sandbox, life: LiveSandbox, logger: Logger): Promise<void> {

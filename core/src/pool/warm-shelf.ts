@@ -1,3 +1,4 @@
+import { startDeadline } from '../execution/deadline.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/logger.ts'
 import { type ArrivalRate, arrivalRate, withArrival } from './arrival-rate.ts'
@@ -52,6 +53,9 @@ const maxPauseMs = 60_000
 
 /** Between two looks whether an image is on the host by now. */
 const imagePauseMs = 10_000
+
+/** Nobody waits for a boot ahead, so that one which hangs has to be given up. */
+const bootTimeoutMs = 60_000
 
 /** Until the first boot has shown how long one takes. */
 const assumedBootMs = 100
@@ -120,13 +124,19 @@ export function makeWarmShelf(deps: Deps, recipe: SandboxRecipe): WarmShelf {
     onChange()
   }
 
-  const boot = async (signal: AbortSignal): Promise<PreparedSandbox | undefined> => {
+  const boot = async (starting: AbortController): Promise<PreparedSandbox | undefined> => {
+    const { signal } = starting
+    const late = new Error(`It took longer than ${bootTimeoutMs / 1000} s to boot.`)
+    using _deadline = startDeadline(clock, bootTimeoutMs, () => starting.abort(late))
     try {
       const prepared = await prepare(recipe, signal)
       if (prepared === undefined) notBeforeMs = clock.monotonicMs() + imagePauseMs
       return prepared
     } catch (error) {
-      if (!signal.aborted) backOff(error instanceof Error ? error.message : String(error))
+      const failure = signal.reason === late ? late : error
+      if (failure === late || !signal.aborted) {
+        backOff(failure instanceof Error ? failure.message : String(failure))
+      }
       return undefined
     }
   }
@@ -157,7 +167,7 @@ export function makeWarmShelf(deps: Deps, recipe: SandboxRecipe): WarmShelf {
         memoryBytes: recipe.limits.memoryBytes,
         lease,
         boot: starting,
-        ready: boot(starting.signal),
+        ready: boot(starting),
         prepared: undefined,
         evict: () => evict(place),
       }
