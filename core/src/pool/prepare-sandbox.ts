@@ -166,7 +166,7 @@ function prepared({ deps, slot, life, ...parts }: Parts): PreparedSandbox {
   }
   void sandbox.ended.then((cause) => perish(endedBy(cause), cause))
   void standby?.exit.then(({ code, cause }) => {
-    if (serves) return
+    if (serves || gone !== undefined) return
     const ended = `The bootstrap script ended while it waited (exit code ${code ?? 'unknown'}).`
     perish(cause === undefined ? ended : endedBy(cause), cause)
   })
