@@ -9,7 +9,6 @@ import {
   type SandboxRuntime,
   type SandboxSpec,
 } from '@aegis/core'
-import type { GuestOptions } from '@aegis/sandbox'
 import { type BootHost, bootContainer } from './container/boot-container.ts'
 import {
   missingLimits,
@@ -17,10 +16,12 @@ import {
   type SpecRules,
   type WeakerForm,
 } from './container/check-docker-spec.ts'
+import type { GuestTiming } from './container/greet-guest.ts'
 import { guestDirectory, makeGuestVolume } from './container/guest-volume.ts'
 import { makeImageReader } from './container/image-facts.ts'
 import { makeOwner, ownerLabel } from './container/owner.ts'
 import { makeReaper } from './container/reaper.ts'
+import { guestMissing } from './container/start-container.ts'
 import { makeSweeper } from './container/sweeper.ts'
 import { makeTurns } from './container/turns.ts'
 import { makeUseMarker } from './container/use-marker.ts'
@@ -30,8 +31,7 @@ import type { EngineClient } from './engine/engine-client.ts'
 import type { EngineFacts } from './engine/engine-facts.ts'
 import { rememberFacts } from './engine/remembered-facts.ts'
 
-export interface DockerRuntimeOptions
-  extends Pick<GuestOptions, 'helloTimeoutMs' | 'pingIntervalMs' | 'pingTimeoutMs'> {
+export interface DockerRuntimeOptions extends GuestTiming {
   /** Belongs to the runtime from now on. */
   readonly client: EngineClient
   /** Ours alone; made when missing. Its path names what is ours on the engine, so it should be stable. */
@@ -102,7 +102,11 @@ export function openDockerRuntime(options: DockerRuntimeOptions): SandboxRuntime
     await using undo = new AsyncDisposableStack()
     undo.defer(() => void live.delete(spec.id))
     await marker.set()
-    return await bootContainer(host, spec, undo.move(), signal)
+    return await bootContainer(host, spec, undo, signal).catch((error: unknown) => {
+      if (!(error instanceof AegisError) || error.code !== guestMissing) throw error
+      guestVolume.forget()
+      return bootContainer(host, spec, undo, signal)
+    })
   }
 
   return {

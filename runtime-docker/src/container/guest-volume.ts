@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { abortable } from '@aegis/sandbox'
 import type { EngineClient } from '../engine/engine-client.ts'
+import { refusalOf } from '../engine/engine-failure.ts'
 import type { Owner } from './owner.ts'
 import type { Reaper } from './reaper.ts'
 import { tarOf } from './tar-archive.ts'
@@ -95,11 +96,15 @@ export async function openCarrier(options: CarrierOptions, signal: AbortSignal):
       ],
     },
   }
-  const path = '/containers/create'
-  // One of this name is of a predecessor that was killed just here.
-  await reaper.remove([leftover])
+  const create = () =>
+    client.run({ method: 'POST', path: '/containers/create', query: { name }, body }, signal)
   try {
-    await client.run({ method: 'POST', path, query: { name }, body }, signal)
+    await create().catch(async (error: unknown) => {
+      if (refusalOf(error)?.status !== 409) throw error
+      // One of this name is of a predecessor that was killed just here.
+      await reaper.remove([leftover])
+      await create()
+    })
   } catch (error) {
     await reaper.remove([leftover])
     throw error

@@ -3,6 +3,7 @@ import { AegisError } from '@aegis/core'
 import * as z from 'zod'
 import type { EngineClient } from '../engine/engine-client.ts'
 import { disarm, refusalOf } from '../engine/engine-failure.ts'
+import { isSamePlatform, platformOf } from '../images/image-platform.ts'
 import { guestDirectory } from './guest-volume.ts'
 
 /** What of an image a container of ours heeds. */
@@ -15,8 +16,12 @@ export interface ImageFacts {
 }
 
 export interface ImageReader {
-  /** @throws AegisError `not-found` / `image.absent` · `unsupported` / `image.platform` · `invalid` / `image.volume` */
-  read(image: string, signal: AbortSignal): Promise<ImageFacts>
+  /**
+   * `machine` is the engine's, as `uname -m` says.
+   * @throws AegisError `not-found` / `image.absent` · `unsupported` / `image.platform` · `invalid` /
+   * `image.volume`
+   */
+  read(image: string, machine: string, signal: AbortSignal): Promise<ImageFacts>
 }
 
 /** Images that are remembered; each is a few hundred bytes. */
@@ -26,7 +31,7 @@ const variablesMax = 256
 
 const inspected = z.object({
   Id: z.string().max(200),
-  Os: z.string().max(100).default('linux'),
+  Os: z.string().max(100).default(''),
   Architecture: z.string().max(100).default(''),
   Config: z
     .object({
@@ -36,11 +41,10 @@ const inspected = z.object({
     .nullish(),
 })
 
-/** `architecture` is that of the engine, as `uname -m` says. */
 export function makeImageReader(client: EngineClient): ImageReader {
   const remembered = new Map<string, ImageFacts>()
   return {
-    async read(image, signal) {
+    async read(image, machine, signal) {
       const known = remembered.get(image)
       if (known) return known
       const path = `/images/${encodeURIComponent(image)}/json`
@@ -50,11 +54,12 @@ export function makeImageReader(client: EngineClient): ImageReader {
           if (refusalOf(error)?.status !== 404) throw error
           throw absent(image, error)
         })
-      if (found.Os !== 'linux')
+      const platform = platformOf(found)
+      if (!isSamePlatform(platform, platformOf({ Os: 'linux', Architecture: machine })))
         throw new AegisError(
           'unsupported',
           'image.platform',
-          `The image ${image} is for ${disarm(found.Os)}; agents run on Linux. Choose another in spec.runtime.image`,
+          `The image ${disarm(image)} is for ${disarm(`${platform.os}/${platform.architecture}`)}, and the engine's machine is linux/${disarm(machine)}. Choose an image that was built for it too`,
         )
       const facts: ImageFacts = {
         id: found.Id,

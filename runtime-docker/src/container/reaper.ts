@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '@aegis/core'
 import type { EngineClient } from '../engine/engine-client.ts'
-import { refusalOf } from '../engine/engine-failure.ts'
+import { isUnreachable, refusalOf } from '../engine/engine-failure.ts'
 
 /** Something on the engine, by its name. */
 export interface Leftover {
@@ -16,55 +16,65 @@ export interface Reaper extends AsyncDisposable {
    * behind. Never rejects.
    */
   remove(leftovers: readonly Leftover[]): Promise<void>
-  /** How many removals are under way. */
+  /** How many removals are under way, or were given up at the end. */
   readonly pending: number
 }
 
 export interface ReaperOptions {
   readonly client: EngineClient
   readonly logger: Logger | undefined
-  /** How long `remove` and the end wait for an engine that is away, in milliseconds. */
+  /** How long `remove` waits for an engine that answers, in milliseconds. Default 30,000. */
   readonly patienceMs?: number
+  /** How long it waits for one that does not. Default 2,000. */
+  readonly absencePatienceMs?: number
 }
 
 const firstPauseMs = 50
 const longestPauseMs = 5000
 const removalTimeoutMs = 60_000
 
-export function makeReaper({ client, logger, patienceMs = 10_000 }: ReaperOptions): Reaper {
+export function makeReaper(options: ReaperOptions): Reaper {
+  const { client, logger, patienceMs = 30_000, absencePatienceMs = 2000 } = options
   const stopping = new AbortController()
   const pending = new Set<Promise<void>>()
+  let givenUp = 0
 
-  const removeAll = async (leftovers: readonly Leftover[]): Promise<void> => {
-    for (const leftover of leftovers) await persist(leftover)
-  }
-
-  const persist = async (leftover: Leftover): Promise<void> => {
-    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+  /** Tries until it is gone or nobody wants it any more. */
+  const persist = async (leftover: Leftover, onAbsence: () => void): Promise<void> => {
+    const { signal } = stopping
+    const startedMs = performance.now()
+    for (let pauseMs = firstPauseMs; !signal.aborted; pauseMs *= 2) {
       try {
-        return await remove(client, leftover, stopping.signal)
-      } catch (error) {
-        if (stopping.signal.aborted) return
-        if (pauseMs === longestPauseMs)
-          logger?.warn({ leftover, err: error }, 'cannot be removed from the engine yet')
+        return await remove(client, leftover, signal)
+      } catch (err) {
+        const lateMs = performance.now() - startedMs
+        if (isUnreachable(err) && lateMs >= absencePatienceMs) onAbsence()
+        if (!signal.aborted && pauseMs >= longestPauseMs)
+          logger?.warn({ leftover, err }, 'cannot be removed from the engine yet')
       }
-      await delay(pauseMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {})
-      if (stopping.signal.aborted) return
+      const restMs = Math.min(pauseMs, longestPauseMs)
+      await delay(restMs, undefined, { signal, ref: false }).catch(() => {})
     }
+    givenUp += 1
   }
 
   return {
     get pending() {
-      return pending.size
+      return pending.size + givenUp
     },
     async remove(leftovers) {
-      const removing = removeAll(leftovers).finally(() => void pending.delete(removing))
+      const absence = Promise.withResolvers<void>()
+      const removeAll = async () => {
+        for (const leftover of leftovers) await persist(leftover, absence.resolve)
+      }
+      const removing = removeAll().finally(() => void pending.delete(removing))
       pending.add(removing)
-      await atMost(patienceMs, removing)
+      await atMost(patienceMs, Promise.race([removing, absence.promise]))
     },
     async [Symbol.asyncDispose]() {
-      await atMost(patienceMs, Promise.all(pending))
+      await atMost(absencePatienceMs, Promise.all(pending))
       stopping.abort()
+      await Promise.all(pending)
     },
   }
 }

@@ -4,13 +4,15 @@ import type { ContainerUser } from './container-plan.ts'
 import type { Carrier } from './guest-volume.ts'
 import { type TarEntry, tarOf } from './tar-archive.ts'
 
-const workspace = '/workspace'
+export const workspaceDirectory = '/workspace'
 
 /**
  * A /workspace that the agent cannot write: a volume that its container mounts read-only. Files are
  * put into it through a carrier, where no process of the sandbox can interfere.
  */
 export interface WorkspaceVolume {
+  /** Resolves once files can be put in. */
+  readonly ready: Promise<unknown>
   /** Whether this path lies in the workspace. */
   holds(path: string): boolean
   /** @throws AegisError `exhausted` / `file.disk-full` */
@@ -18,7 +20,7 @@ export interface WorkspaceVolume {
 }
 
 export interface WorkspaceVolumeOptions {
-  readonly carrier: Carrier
+  readonly carrier: Promise<Carrier>
   readonly limitBytes: number
   readonly user: ContainerUser
 }
@@ -27,7 +29,8 @@ export function makeWorkspaceVolume(options: WorkspaceVolumeOptions): WorkspaceV
   const { carrier, limitBytes, user } = options
   let bytes = 0
   return {
-    holds: (path) => `${posix.normalize(path)}/`.startsWith(`${workspace}/`),
+    ready: carrier,
+    holds: (path) => `${posix.normalize(path)}/`.startsWith(`${workspaceDirectory}/`),
     async write(files, signal) {
       bytes += files.reduce((sum, { content }) => sum + content.byteLength, 0)
       if (bytes > limitBytes)
@@ -36,14 +39,14 @@ export function makeWorkspaceVolume(options: WorkspaceVolumeOptions): WorkspaceV
           'file.disk-full',
           `What was put into /workspace does not fit into its ${limitBytes} bytes. Raise spec.security.resources.disk`,
         )
-      await carrier.upload(tarOf(entriesOf(files, user)), signal)
+      await (await carrier).upload(tarOf(entriesOf(files, user)), signal)
     },
   }
 }
 
 function entriesOf(files: readonly SandboxFile[], user: ContainerUser): readonly TarEntry[] {
   const placed = files.map(({ path, content, mode = 0o644 }) => {
-    const inside = posix.normalize(path).slice(workspace.length + 1)
+    const inside = posix.normalize(path).slice(workspaceDirectory.length + 1)
     return { path: inside, content, mode: mode & 0o777, ...user }
   })
   const directories = new Set(placed.flatMap(({ path }) => parentsOf(path)))

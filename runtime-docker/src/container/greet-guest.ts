@@ -1,0 +1,65 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { AegisError, type SandboxSpec } from '@aegis/core'
+import { connectGuest, type GuestOptions, type GuestSession } from '@aegis/sandbox'
+import type { Attachment } from '../engine/attachment.ts'
+import { disarm } from '../engine/engine-failure.ts'
+
+export type GuestTiming = Pick<GuestOptions, 'helloTimeoutMs' | 'pingIntervalMs' | 'pingTimeoutMs'>
+
+const complaintGraceMs = 200
+
+/**
+ * Speaks with the guest for the first time, and makes sure of where it is.
+ * @throws AegisError `timeout` / `guest.timeout` · `unavailable` / `guest.lost`, `sandbox.boot`,
+ * `sandbox.network`
+ */
+export async function greetGuest(
+  { stdio, closed, complaint }: Attachment,
+  spec: SandboxSpec,
+  timing: GuestTiming,
+  signal: AbortSignal,
+): Promise<GuestSession> {
+  const options: GuestOptions = {
+    ...timing,
+    onConnect: spec.onConnect,
+    ...(spec.onNotice && { onNotice: spec.onNotice }),
+    outputLimitBytes: spec.limits.outputBytes,
+    names: ownNames,
+  }
+  try {
+    const session = await connectGuest(stdio, options, signal)
+    await mustBeAlone(session, signal)
+    return session
+  } catch (cause) {
+    signal.throwIfAborted()
+    // Its own words, when it left some, are better than "no hello".
+    await Promise.race([closed, delay(complaintGraceMs)])
+    const words = complaint()
+    if (words === '') throw cause
+    throw new AegisError(
+      'unavailable',
+      'sandbox.boot',
+      `Sandbox ${spec.id} did not come up: ${words}. \`aegis doctor\` says what the engine's host lacks`,
+      { cause },
+    )
+  }
+}
+
+/** A container without a network has an empty /etc/hosts, so its name server tells these. */
+const ownNames = ['localhost', 'sandbox'].map((name) => ({ name, address: '127.0.0.1' }))
+
+/** Rests on evidence, not on what the engine was asked for: there is no way out but the wire. */
+async function mustBeAlone(session: GuestSession, signal: AbortSignal): Promise<void> {
+  const table = Buffer.from(await session.readFile('/proc/net/dev', 64 << 10, signal)).toString()
+  const names = table.split('\n').flatMap((line) => /^\s*([^\s:]+):/.exec(line)?.[1] ?? [])
+  if (names.every((name) => name === 'lo' || unroutable.test(name))) return
+  session.close()
+  throw new AegisError(
+    'unavailable',
+    'sandbox.network',
+    `The Docker engine gave the sandbox a network (${disarm(names.join(', '))}) though it was asked for none, so it was not used. Update the engine`,
+  )
+}
+
+/** Tunnels that the kernel puts into every network namespace once their module is loaded. */
+const unroutable = /^(tunl|gre|gretap|erspan|sit|ip6tnl|ip6gre|ip_vti|ip6_vti)0$/
