@@ -59,16 +59,17 @@ export async function expectNothingLeft(
 
 /**
  * To be asked when the engine has just been killed. An engine that dies while it starts a container
- * knows nothing of it later, though its shim and an init that has not become the container's program
- * wait for ever: so does Docker 20.10 with any container, and its API shows nobody that they exist.
+ * knows nothing of it later, though its shim and its init live on: so does Docker 20.10 with any
+ * container, and its API shows nobody that they exist. No agent is in such a one.
  */
 export async function abandonedStarts(engine: TestEngine): Promise<readonly number[]> {
   const processes = await foreignProcesses(engine)
   return processes.filter(({ commandLine }) => isOfStart(commandLine)).map(({ pid }) => pid)
 }
 
+/** An init that waited may have become the guest, which waits for its host. */
 const isOfStart = (commandLine: string): boolean =>
-  /^(\S*containerd-shim-runc-v2 |runc init)/.test(commandLine)
+  /^(\S*containerd-shim-runc-v2 |runc init|\/\.aegis\/guest )/.test(commandLine)
 
 interface EngineProcess {
   readonly pid: number
