@@ -1,0 +1,169 @@
+import { AegisError } from '@aegis/core'
+import { aManifest } from '@aegis/core/testing'
+import { describe, expect, it } from 'vitest'
+import { silent } from './domain-scene.ts'
+import { settled } from './fake-clock.ts'
+import { aborted, kept, openPool, runOne, startOf } from './pool-scene.ts'
+
+describe('what waits gives way', () => {
+  it('to a task of another agent that needs its memory, which starts when it is gone', async () => {
+    const gate = Promise.withResolvers<void>()
+    const scene = await openPool({ memoryBytes: 1.5e6, beforeDispose: () => gate.promise })
+    await scene.plane.agents.deploy(aManifest('waits', kept(1)))
+    await scene.plane.agents.deploy(aManifest('works'))
+    await scene.until({ warm: 1 })
+    const id = await scene.plane.executions.execute('works', 'Hello')
+    await settled()
+    expect(scene.runtime.booted).toHaveLength(1)
+    gate.resolve()
+    expect((await startOf(scene, id))[0]?.warm).toBe(false)
+  })
+
+  it('not to a task of its own agent, which takes it', async () => {
+    const scene = await openPool({ memoryBytes: 1e6 })
+    await scene.plane.agents.deploy(aManifest('echo', kept(1)))
+    await scene.until({ warm: 1 })
+    expect((await runOne(scene))[0]?.warm).toBe(true)
+    await scene.until({ warm: 1, terminated: 1 })
+  })
+
+  it('is not booted while work waits or all cpu is taken', async () => {
+    const scene = await openPool({ cpuMillicores: 500, agent: whileWaiting })
+    await scene.plane.agents.deploy(aManifest('works'))
+    const [first, second] = await Promise.all([
+      scene.plane.executions.execute('works', ''),
+      scene.plane.executions.execute('works', ''),
+    ])
+    await scene.until({ hot: 1 })
+    await scene.plane.agents.deploy(aManifest('waits', kept(1)))
+    await scene.clock.advance(1000)
+    expect(scene.runtime.booted).toHaveLength(1)
+    await scene.plane.executions.cancel(first)
+    await scene.until({ hot: 1, terminated: 1 })
+    await scene.clock.advance(1000)
+    expect(scene.runtime.booted).toHaveLength(2)
+    await scene.plane.executions.cancel(second)
+    await scene.until({ hot: 0, warm: 2 })
+  })
+})
+
+describe('nothing waits', () => {
+  it('of an older revision', async () => {
+    const scene = await openPool()
+    await scene.plane.agents.deploy(aManifest('echo', kept(1)))
+    await scene.until({ warm: 1 })
+    const [old] = scene.runtime.live()
+    const changed = aManifest('echo', kept(1, { version: '2.0.0' }))
+    await scene.plane.agents.deploy(changed, { replace: true })
+    await scene.until({ warm: 1, terminated: 1 })
+    expect(scene.runtime.live()).not.toContain(old)
+  })
+
+  it('for a paused agent, until it is resumed', async () => {
+    const scene = await openPool()
+    await scene.plane.agents.deploy(aManifest('echo', kept(1)))
+    await scene.until({ warm: 1 })
+    await scene.plane.agents.pause('echo')
+    await scene.until({ warm: 0, terminated: 1 })
+    await scene.clock.advance(100_000)
+    expect(scene.runtime.live()).toEqual([])
+    const changed = aManifest('echo', kept(2, { version: '2.0.0' }))
+    await scene.plane.agents.deploy(changed, { replace: true })
+    await settled()
+    expect(scene.runtime.live()).toEqual([])
+    await scene.plane.agents.resume('echo')
+    await scene.until({ warm: 2 })
+  })
+
+  it('for a removed agent, nor boots for it', async () => {
+    const gate = Promise.withResolvers<void>()
+    const scene = await openPool({
+      beforeBoot: async (_spec, signal) => {
+        await Promise.race([gate.promise, aborted(signal)])
+      },
+    })
+    await scene.plane.agents.deploy(aManifest('echo', kept(1)))
+    await scene.until({ cold: 1 })
+    await scene.plane.agents.remove('echo')
+    await scene.until({ cold: 0, terminated: 1, failed: 0 })
+    expect(scene.runtime.live()).toEqual([])
+  })
+
+  it('behind a node that stops, not even what boots', async () => {
+    let boots = 0
+    const scene = await openPool({
+      beforeBoot: async (_spec, signal) => {
+        boots += 1
+        if (boots === 2) await aborted(signal)
+      },
+    })
+    await scene.plane.agents.deploy(aManifest('echo', kept(2)))
+    await scene.until({ warm: 1, cold: 1 })
+    await scene.node.stop()
+    expect(scene.runtime.live()).toEqual([])
+    const counts = { cold: 0, warm: 0, terminated: 2, failed: 0 }
+    expect((await scene.plane.node.status()).sandboxes).toMatchObject(counts)
+  })
+})
+
+describe('a boot ahead that fails', () => {
+  it('is tried again, later and later, and told to the log once', async () => {
+    let boots = 0
+    const warnings: object[] = []
+    const scene = await openPool({
+      logger: { ...silent, warn: (fields) => warnings.push(fields) },
+      beforeBoot: async () => {
+        boots += 1
+        throw new AegisError('unavailable', 'sandbox.boot', 'No namespaces here.')
+      },
+    })
+    await scene.plane.agents.deploy(aManifest('echo', kept(1)))
+    await settled()
+    expect(boots).toBe(1)
+    await scene.clock.advance(1000 + 2000 + 4000)
+    expect(boots).toBe(4)
+    await scene.clock.advance(600_000)
+    expect(boots).toBeLessThan(20)
+    const reason = 'The sandbox did not come up: No namespaces here.'
+    expect(warnings).toEqual([expect.objectContaining({ isolation: 'process', reason })])
+  })
+
+  it('is given up when it hangs, and tried again later', async () => {
+    let boots = 0
+    const scene = await openPool({
+      beforeBoot: async (_spec, signal) => {
+        boots += 1
+        if (boots === 1) await aborted(signal)
+      },
+    })
+    await scene.plane.agents.deploy(aManifest('echo', kept(1)))
+    await scene.clock.advance(59_999)
+    expect({ boots, live: scene.runtime.live().length }).toEqual({ boots: 1, live: 1 })
+    await scene.clock.advance(1)
+    expect(scene.runtime.live()).toEqual([])
+    await scene.clock.advance(1000)
+    await scene.until({ warm: 1 })
+  })
+
+  it('fails no task: that one boots its own', async () => {
+    let boots = 0
+    const gate = Promise.withResolvers<void>()
+    const scene = await openPool({
+      beforeBoot: async () => {
+        boots += 1
+        if (boots > 1) return
+        await gate.promise
+        throw new AegisError('unavailable', 'sandbox.boot', 'Not this time.')
+      },
+    })
+    await scene.plane.agents.deploy(aManifest('echo', kept(1)))
+    await scene.until({ cold: 1 })
+    const id = await scene.plane.executions.execute('echo', 'Hello')
+    await settled()
+    gate.resolve()
+    expect((await startOf(scene, id))[0]?.warm).toBe(false)
+  })
+})
+
+const whileWaiting = ({ killed }: { readonly killed: AbortSignal }): Promise<number> =>
+  new Promise((resolve) => killed.addEventListener('abort', () => resolve(1)))
