@@ -222,6 +222,65 @@ describe('a warm sandbox', () => {
   })
 })
 
+describe('nothing waits', () => {
+  it('of an older revision', async () => {
+    const scene = await openPool()
+    await scene.plane.agents.deploy(aManifest('echo', kept(1)))
+    await scene.until({ warm: 1 })
+    const [old] = scene.runtime.live()
+    const changed = aManifest('echo', kept(1, { version: '2.0.0' }))
+    await scene.plane.agents.deploy(changed, { replace: true })
+    await scene.until({ warm: 1, terminated: 1 })
+    expect(scene.runtime.live()).not.toContain(old)
+  })
+
+  it('for a paused agent, until it is resumed', async () => {
+    const scene = await openPool()
+    await scene.plane.agents.deploy(aManifest('echo', kept(1)))
+    await scene.until({ warm: 1 })
+    await scene.plane.agents.pause('echo')
+    await scene.until({ warm: 0, terminated: 1 })
+    await scene.clock.advance(100_000)
+    expect(scene.runtime.live()).toEqual([])
+    const changed = aManifest('echo', kept(2, { version: '2.0.0' }))
+    await scene.plane.agents.deploy(changed, { replace: true })
+    await settled()
+    expect(scene.runtime.live()).toEqual([])
+    await scene.plane.agents.resume('echo')
+    await scene.until({ warm: 2 })
+  })
+
+  it('for a removed agent, nor boots for it', async () => {
+    const gate = Promise.withResolvers<void>()
+    const scene = await openPool({
+      beforeBoot: async (_spec, signal) => {
+        await Promise.race([gate.promise, aborted(signal)])
+      },
+    })
+    await scene.plane.agents.deploy(aManifest('echo', kept(1)))
+    await scene.until({ cold: 1 })
+    await scene.plane.agents.remove('echo')
+    await scene.until({ cold: 0, terminated: 1, failed: 0 })
+    expect(scene.runtime.live()).toEqual([])
+  })
+
+  it('behind a node that stops, not even what boots', async () => {
+    let boots = 0
+    const scene = await openPool({
+      beforeBoot: async (_spec, signal) => {
+        boots += 1
+        if (boots === 2) await aborted(signal)
+      },
+    })
+    await scene.plane.agents.deploy(aManifest('echo', kept(2)))
+    await scene.until({ warm: 1, cold: 1 })
+    await scene.node.stop()
+    expect(scene.runtime.live()).toEqual([])
+    const counts = { cold: 0, warm: 0, terminated: 2, failed: 0 }
+    expect((await scene.plane.node.status()).sandboxes).toMatchObject(counts)
+  })
+})
+
 describe('a task', () => {
   it('costs six writes at most, and its end a single one', async () => {
     const writes: string[] = []
