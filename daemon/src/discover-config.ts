@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { AegisError, defaultNodeConfig, type NodeConfig, parseNodeConfig } from '@aegis/core'
-import { homeAt } from './home.ts'
+import { homeIdOf } from './home-id.ts'
 
 export interface DiscoveredConfig {
   readonly config: NodeConfig
@@ -44,7 +43,7 @@ export async function discoverConfig(options: Options): Promise<DiscoveredConfig
       `There is no config file ${searched[0]}. Make one: aegis config generate -o ${named}`,
     )
   }
-  const config = defaultNodeConfig({ hostName: hostname(), nodeId: await nodeIdOf(home) })
+  const config = defaultNodeConfig({ hostName: hostname(), nodeId: await homeIdOf(home) })
   return { config, source: 'built-in', searched }
 }
 
@@ -104,14 +103,4 @@ async function readIfPresent(path: string): Promise<string | undefined> {
     const message = `The config file ${path} cannot be read: ${reason}`
     throw new AegisError('invalid', 'config.unreadable', message, { cause })
   }
-}
-
-/** The same id at every start, once the home exists. */
-async function nodeIdOf(home: string): Promise<string> {
-  const path = homeAt(home).nodeId
-  const stored = await readFile(path, 'utf8').catch(() => undefined)
-  if (stored !== undefined && stored.trim() !== '') return stored.trim()
-  const fresh = randomUUID()
-  await writeFile(path, `${fresh}\n`, { mode: 0o600, flag: 'wx' }).catch(() => undefined)
-  return fresh
 }

@@ -9,6 +9,7 @@ import { locateLauncher, openProcessRuntime } from '@aegis/runtime-process'
 import { locateGuest } from '@aegis/sandbox'
 import { dockerConfigDirectory, findEngine } from './find-engine.ts'
 import type { Home } from './home.ts'
+import { homeIdOf } from './home-id.ts'
 import { nativeProgram } from './native-program.ts'
 
 /** The runtimes of a node, in the order in which `inherit` prefers them. */
@@ -74,6 +75,7 @@ async function openDocker(
   const runtime = openDockerRuntime({
     client,
     stateDirectory,
+    ownerId: await homeIdOf(home.directory),
     guestPath: await locateGuest(nativeProgram('guest', home)),
     images,
     ...(ociRuntime !== undefined && { ociRuntime }),

@@ -34,8 +34,13 @@ import { rememberFacts } from './engine/remembered-facts.ts'
 export interface DockerRuntimeOptions extends GuestTiming {
   /** Belongs to the runtime from now on. */
   readonly client: EngineClient
-  /** Ours alone; made when missing. Its path names what is ours on the engine, so it should be stable. */
+  /** Ours alone; made when missing. */
   readonly stateDirectory: string
+  /**
+   * Names what is ours on the engine: the same at every start, and nobody else's there. Default the
+   * state directory, which two that run in containers may both call the same.
+   */
+  readonly ownerId?: string
   /** The guest program, from `locateGuest`. */
   readonly guestPath: string
   readonly images?: ImageStore
@@ -58,7 +63,10 @@ export interface DockerRuntimeOptions extends GuestTiming {
  */
 export function openDockerRuntime(options: DockerRuntimeOptions): SandboxRuntime {
   const { client, stateDirectory, guestPath, logger, images } = options
-  const tag = createHash('sha256').update(stateDirectory).digest('hex').slice(0, 12)
+  const tag = createHash('sha256')
+    .update(options.ownerId ?? stateDirectory)
+    .digest('hex')
+    .slice(0, 12)
   const owner = makeOwner(tag)
   const reaper = makeReaper({ client, logger })
   const marker = makeUseMarker(stateDirectory)
@@ -141,7 +149,8 @@ export function openDockerRuntime(options: DockerRuntimeOptions): SandboxRuntime
       await Promise.all(
         booted.map((boot) => boot.status === 'fulfilled' && boot.value[Symbol.asyncDispose]()),
       )
-      await guestVolume[Symbol.asyncDispose]()
+      // What is used yet could not be removed; the next sweep does it.
+      if (reaper.pending === 0) await guestVolume[Symbol.asyncDispose]()
       await reaper[Symbol.asyncDispose]()
       if (reaper.pending === 0 && live.size === 0) await sweeper.settle()
       host.watch[Symbol.dispose]()
