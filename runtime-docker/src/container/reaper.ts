@@ -30,6 +30,8 @@ export interface ReaperOptions {
 }
 
 const firstPauseMs = 50
+/** Told once, when it is no longer a matter of a moment. */
+const tellingPauseMs = 64 * firstPauseMs
 const longestPauseMs = 5000
 const removalTimeoutMs = 60_000
 
@@ -49,7 +51,7 @@ export function makeReaper(options: ReaperOptions): Reaper {
       } catch (err) {
         const lateMs = performance.now() - startedMs
         if (isUnreachable(err) && lateMs >= absencePatienceMs) onAbsence()
-        if (!signal.aborted && pauseMs >= longestPauseMs)
+        if (pauseMs === tellingPauseMs && !signal.aborted)
           logger?.warn({ leftover, err }, 'cannot be removed from the engine yet')
       }
       const restMs = Math.min(pauseMs, longestPauseMs)

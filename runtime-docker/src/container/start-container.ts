@@ -1,5 +1,6 @@
 import { AegisError } from '@aegis/core'
 import { abortable } from '@aegis/sandbox'
+import * as z from 'zod'
 import type { Attachment } from '../engine/attachment.ts'
 import type { ContainerWatch } from '../engine/container-watch.ts'
 import type { EngineClient } from '../engine/engine-client.ts'
@@ -17,6 +18,7 @@ interface StartDeps {
   readonly watch: ContainerWatch
 }
 
+const created = z.object({ Id: z.string().regex(/^[0-9a-f]{64}$/) })
 const never = new AbortController().signal
 
 /** A container that runs, and its streams. */
@@ -35,7 +37,8 @@ export async function startContainer(
   steps: AsyncDisposableStack,
   signal: AbortSignal,
 ): Promise<StartedContainer> {
-  const leftover: Leftover = { kind: 'container', name }
+  // By its id as soon as that is known: a container that could not be removed may lose its name.
+  let leftover: Leftover = { kind: 'container', name }
   // The engine finishes what it has begun, so it is not removed before.
   let begun: Promise<unknown> = Promise.resolve()
   steps.defer(async () => {
@@ -43,28 +46,38 @@ export async function startContainer(
     await begun.catch(() => {})
     await reaper.remove([leftover])
   })
-  const ask = (path: string, query: Readonly<Record<string, string>>, sent?: object) => {
-    const request = { method: 'POST', path, query, ...(sent && { body: sent }) } as const
-    const asking = client.run(request, never)
+  const see = <T>(asking: Promise<T>): Promise<T> => {
     begun = asking
     return abortable(asking, signal)
   }
 
   watch.watch(name)
   const prepared = performance.now()
-  await ask('/containers/create', { name }, body).catch((error: unknown) => {
+  const creating = client.call(
+    created,
+    { method: 'POST', path: '/containers/create', query: { name }, body },
+    never,
+  )
+  creating.then(
+    ({ Id }) => {
+      leftover = { kind: 'container', name: Id }
+    },
+    () => {},
+  )
+  const { Id: id } = await see(creating).catch((error: unknown) => {
     throw refusalOf(error)?.status === 404 ? absent(image, error) : error
   })
-  const created = performance.now()
-  const attachment = await client.attach(name, signal)
+  const madeAt = performance.now()
+  const attachment = await client.attach(id, signal)
   steps.defer(() => void attachment.stdio.destroy())
   const attached = performance.now()
-  await ask(`/containers/${name}/start`, {}).catch((error: unknown) => {
+  const starting = client.run({ method: 'POST', path: `/containers/${id}/start` }, never)
+  await see(starting).catch((error: unknown) => {
     throw notStarted(error)
   })
   const phases = {
-    create: created - prepared,
-    attach: attached - created,
+    create: madeAt - prepared,
+    attach: attached - madeAt,
     start: performance.now() - attached,
   }
   return { attachment, phases }

@@ -3,7 +3,10 @@ import type { EngineClient } from '../engine/engine-client.ts'
 import { type Owner, ownerLabel } from './owner.ts'
 import type { Leftover, Reaper } from './reaper.ts'
 
-const containers = z.array(z.object({ Names: z.array(z.string().max(1000)).min(1) }))
+const containers = z.array(
+  // One whose removal failed has lost its names.
+  z.object({ Id: z.string().max(1000), Names: z.array(z.string().max(1000)).nullish() }),
+)
 const volumes = z.object({ Volumes: z.array(z.object({ Name: z.string().max(1000) })).nullish() })
 
 interface Deps {
@@ -12,13 +15,18 @@ interface Deps {
   readonly reaper: Reaper
 }
 
+interface Found {
+  readonly leftover: Leftover
+  readonly name: string
+}
+
 /**
- * Removes what is the owner's on the engine, except what `keep` says is in use. Returns what it
+ * Removes what is the owner's on the engine, except what `keep` says by its name is in use. Returns what it
  * removed, one line each.
  */
 export async function sweepEngine(
   { client, owner, reaper }: Deps,
-  keep: (leftover: Leftover) => boolean,
+  keep: (name: string) => boolean,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const { prefix } = owner
@@ -30,17 +38,21 @@ export async function sweepEngine(
     // One that the engine made in the place of ours has its name only.
     client.call(volumes, { method: 'GET', path: '/volumes', query: { filters: byName } }, signal),
   ])
-  const found: Leftover[] = [
-    ...boxes.map(({ Names: [name = ''] }) => ({
-      kind: 'container' as const,
-      name: name.replace(/^\//, ''),
+  const found: readonly Found[] = [
+    ...boxes.map(({ Id, Names }) => ({
+      leftover: { kind: 'container', name: Id } as const,
+      name: Names?.[0]?.replace(/^\//, '') ?? `${prefix}${Id}`,
     })),
-    ...(disks.Volumes ?? []).map(({ Name: name }) => ({ kind: 'volume' as const, name })),
+    ...(disks.Volumes ?? []).map(({ Name: name }) => ({
+      leftover: { kind: 'volume', name } as const,
+      name,
+    })),
   ]
-  const left = found.filter((leftover) => leftover.name.startsWith(prefix) && !keep(leftover))
-  const ofKind = (kind: Leftover['kind']) => left.filter((leftover) => leftover.kind === kind)
+  const left = found.filter(({ name }) => name.startsWith(prefix) && !keep(name))
+  const ofKind = (kind: Leftover['kind']) =>
+    left.flatMap(({ leftover }) => (leftover.kind === kind ? [leftover] : []))
   // A volume can go once no container has it.
   await Promise.all(ofKind('container').map((one) => reaper.remove([one])))
   await Promise.all(ofKind('volume').map((one) => reaper.remove([one])))
-  return left.map(({ kind, name }) => `${kind} ${name}`)
+  return left.map(({ leftover, name }) => `${leftover.kind} ${name}`)
 }

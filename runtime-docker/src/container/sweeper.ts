@@ -2,7 +2,7 @@ import type { Logger, SweepReport } from '@aegis/core'
 import type { EngineClient } from '../engine/engine-client.ts'
 import { isUnreachable } from '../engine/engine-failure.ts'
 import type { Owner } from './owner.ts'
-import type { Leftover, Reaper } from './reaper.ts'
+import type { Reaper } from './reaper.ts'
 import { sweepEngine } from './sweep-engine.ts'
 import type { UseMarker } from './use-marker.ts'
 
@@ -29,7 +29,7 @@ interface Deps {
 export function makeSweeper({ client, owner, reaper, marker, logger, live }: Deps): Sweeper {
   let owed = false
 
-  const inUse = ({ name }: Leftover): boolean => {
+  const inUse = (name: string): boolean => {
     const [id = '', part] = name.slice(owner.prefix.length).split('.')
     // A guest volume serves whoever boots; the next boot of a predecessor's fills it again.
     return live.has(id) || (id === 'guest' && part !== undefined && live.size > 0)
@@ -65,8 +65,9 @@ export function makeSweeper({ client, owner, reaper, marker, logger, live }: Dep
         ({ removed }) => {
           if (removed.length > 0) logger?.warn({ removed }, 'swept what an earlier run left')
         },
-        () => {
+        (err: unknown) => {
           owed = true
+          logger?.warn({ err }, 'what an earlier run left on the engine stays for now')
         },
       )
     },
