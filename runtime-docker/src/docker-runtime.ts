@@ -149,10 +149,12 @@ export function openDockerRuntime(options: DockerRuntimeOptions): SandboxRuntime
       await Promise.all(
         booted.map((boot) => boot.status === 'fulfilled' && boot.value[Symbol.asyncDispose]()),
       )
-      // What is used yet could not be removed; the next sweep does it.
-      if (reaper.pending === 0) await guestVolume[Symbol.asyncDispose]()
+      // What still uses the guest's volume keeps it, and the marker; the next sweep removes both.
+      if (await reaper.settle()) {
+        await guestVolume[Symbol.asyncDispose]()
+        if (await reaper.settle()) await sweeper.settle()
+      }
       await reaper[Symbol.asyncDispose]()
-      if (reaper.pending === 0 && live.size === 0) await sweeper.settle()
       host.watch[Symbol.dispose]()
       client[Symbol.dispose]()
     },

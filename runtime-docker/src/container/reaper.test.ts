@@ -15,7 +15,7 @@ it('removes in the order given, and is content with what is gone', async () => {
   await using reaper = makeReaper({ client: engine.client, logger: undefined })
   await reaper.remove([container, volume])
   expect(engine.asked).toEqual(['DELETE /containers/box', 'DELETE /volumes/disk'])
-  expect(reaper.pending).toBe(0)
+  expect(await reaper.settle()).toBe(true)
 })
 
 it('waits for a removal that the engine has begun by itself', async () => {
@@ -52,17 +52,28 @@ it('does not hold up its caller for an engine that is away, and goes on behind',
     absencePatienceMs: 10,
   })
   await reaper.remove([container])
-  expect(reaper.pending).toBe(1)
+  expect(await reaper.settle()).toBe(false)
   isAway = false
   await removed.promise
 })
 
-it('remembers at the end what it had to leave', async () => {
+it('tries at once when it is to settle', async () => {
+  let isAway = true
+  const engine = fakeEngine(() => {
+    if (isAway) throw away()
+  })
+  const options = { client: engine.client, logger: undefined, absencePatienceMs: 500 }
+  await using reaper = makeReaper(options)
+  await reaper.remove([container])
+  isAway = false
+  expect(await reaper.settle()).toBe(true)
+})
+
+it('ends also while an engine is away', async () => {
   const engine = fakeEngine(() => {
     throw away()
   })
   const reaper = makeReaper({ client: engine.client, logger: undefined, absencePatienceMs: 0 })
   await reaper.remove([container])
   await reaper[Symbol.asyncDispose]()
-  expect(reaper.pending).toBe(1)
 })

@@ -16,8 +16,8 @@ export interface Reaper extends AsyncDisposable {
    * behind. Never rejects.
    */
   remove(leftovers: readonly Leftover[]): Promise<void>
-  /** How many removals are under way, or were given up at the end. */
-  readonly pending: number
+  /** Tries all that is under way again at once; whether all is gone, after a bounded time. */
+  settle(): Promise<boolean>
 }
 
 export interface ReaperOptions {
@@ -39,7 +39,7 @@ export function makeReaper(options: ReaperOptions): Reaper {
   const { client, logger, patienceMs = 30_000, absencePatienceMs = 2000 } = options
   const stopping = new AbortController()
   const pending = new Set<Promise<void>>()
-  let givenUp = 0
+  let hurry = new AbortController()
 
   /** Tries until it is gone or nobody wants it any more. */
   const persist = async (leftover: Leftover, onAbsence: () => void): Promise<void> => {
@@ -55,15 +55,12 @@ export function makeReaper(options: ReaperOptions): Reaper {
           logger?.warn({ leftover, err }, 'cannot be removed from the engine yet')
       }
       const restMs = Math.min(pauseMs, longestPauseMs)
-      await delay(restMs, undefined, { signal, ref: false }).catch(() => {})
+      const awake = AbortSignal.any([signal, hurry.signal])
+      await delay(restMs, undefined, { signal: awake, ref: false }).catch(() => {})
     }
-    givenUp += 1
   }
 
   return {
-    get pending() {
-      return pending.size + givenUp
-    },
     async remove(leftovers) {
       const absence = Promise.withResolvers<void>()
       const removeAll = async () => {
@@ -72,6 +69,12 @@ export function makeReaper(options: ReaperOptions): Reaper {
       const removing = removeAll().finally(() => void pending.delete(removing))
       pending.add(removing)
       await atMost(patienceMs, Promise.race([removing, absence.promise]))
+    },
+    async settle() {
+      hurry.abort()
+      hurry = new AbortController()
+      await atMost(absencePatienceMs, Promise.all(pending))
+      return pending.size === 0
     },
     async [Symbol.asyncDispose]() {
       await atMost(absencePatienceMs, Promise.all(pending))
