@@ -33,6 +33,8 @@ export interface ChaosHomeOptions {
   readonly readable?: readonly string[]
   /** Sandboxes are containers of this engine, unless a manifest or a task says otherwise. */
   readonly engine?: TestEngine
+  /** With an engine: boot containers ahead. Default false, so that nothing is there without a task. */
+  readonly bootsAhead?: boolean
   /** More of `spec.runtime.capacity`. */
   readonly capacity?: { readonly memory?: string; readonly max_concurrent?: number }
 }
@@ -40,7 +42,7 @@ export interface ChaosHomeOptions {
 export const ready = /daemon ready/
 
 export async function openChaosHome(options: ChaosHomeOptions = {}): Promise<ChaosHome> {
-  const { engine, capacity } = options
+  const { engine, capacity, bootsAhead = false } = options
   const aegis = await (engine ? openNodeCommand() : openAegisCommand())
   // Of its own, so that a process with one of these uids can be nobody else's; and one block, so
   // that a daemon takes over the very uids of the one that died.
@@ -52,7 +54,11 @@ export async function openChaosHome(options: ChaosHomeOptions = {}): Promise<Cha
       capacity: { cpu_millicores: options.cpuMillicores ?? 4000, ...capacity },
       host_paths: { read: options.readable ?? [] },
       output_limit: '1Gi',
-      ...(engine && { ...engineConfig(engine), default_isolation: 'docker' }),
+      ...(engine && {
+        ...engineConfig(engine),
+        default_isolation: 'docker',
+        warm_pool: { enabled: bootsAhead },
+      }),
     },
   }
   await aegis.write('aegis-config.yaml', JSON.stringify(config))

@@ -53,7 +53,7 @@ export async function expectNothingLeft(
     const left = await engineLeftovers(engine, expected)
     return left.length === 0 ? left : undefined
   }
-  await eventually(settled, 15_000).catch(() => {})
+  await eventually(settled, 20_000).catch(() => {})
   expect(await engineLeftovers(engine, expected)).toEqual([])
 }
 

@@ -31,7 +31,7 @@ describe.skipIf(reason !== undefined)(
       const random = makeSeededRandom()
       const engine = untilTestEnds(await openTestEngine())
       await engine.image('node')
-      const home = untilTestEnds(await openChaosHome({ engine }))
+      const home = untilTestEnds(await openChaosHome({ engine, bootsAhead: true }))
       let daemon = await home.start()
       const plane = await home.connect()
       for (const manifest of agents) await plane.agents.deploy(manifest)
