@@ -2,6 +2,7 @@
  * Takes all it can get of one resource.
  *
  *   bomb KIND
+ *   bomb zombies COUNT
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -50,8 +51,9 @@ static int threads(void) {
     if (errno != 0) return give_up("thread");
   }
 }
+static long zombies_wanted;
 static int zombies(void) {
-  for (long count = 0; count < 20000; count++) {
+  for (long count = 0; count < zombies_wanted; count++) {
     pid_t pid = fork();
     if (pid < 0) return give_up("fork");
     /* The grandchild's parent is gone, so the guest has to bury it. */
@@ -131,7 +133,8 @@ static const struct {
 };
 
 int main(int argc, char **argv) {
-  for (size_t i = 0; argc == 2 && i < sizeof kinds / sizeof *kinds; i++)
+  if (argc == 3) zombies_wanted = atol(argv[2]);
+  for (size_t i = 0; argc >= 2 && i < sizeof kinds / sizeof *kinds; i++)
     if (strcmp(argv[1], kinds[i].name) == 0) return kinds[i].go();
   return 2;
 }

@@ -1,7 +1,7 @@
 #!NODE
 // Takes the guest's place and breaks the wire protocol in the way named by MODE, with
 // the NODE of its sandbox; the test writes both into its copy of this file.
-import { readSync, writeSync } from 'node:fs'
+const { readSync, writeSync } = require('node:fs')
 
 const mode = 'MODE'
 const session = 0
@@ -32,7 +32,8 @@ function receive() {
     const bytes = Buffer.alloc(length)
     for (let at = 0; at < length; ) {
       const count = readSync(0, bytes, at, length - at)
-      if (count === 0) process.exit(0)
+      // Not even the end of the wire makes it leave.
+      if (count === 0) sleepForever()
       at += count
     }
     return bytes
@@ -47,11 +48,15 @@ function sleepForever() {
 function flood(bytes) {
   for (;;) send(bytes)
 }
-/** Answers pings until the host wants a command, and returns the command's channel. */
+/** A file is the list of interfaces, from which a host sees that a container has no network. */
+const file = Buffer.from('    lo: 0 0\n')
+/** Answers pings and gives files until the host wants a command, and returns the command's channel. */
 function command() {
   for (;;) {
     const { type, channel, payload } = receive()
     if (type === 4) send(frame(5, session, payload))
+    if (type === 22 && mode !== 'keep-files')
+      send(Buffer.concat([frame(32, channel, file), frame(33, channel), frame(35, channel)]))
     if (type === 16) return channel
   }
 }
@@ -99,6 +104,8 @@ const afterHello = {
   'notice-with-controls': () => send(frame(8, session, Buffer.from('\x01\x1b[2Jx\n'))),
 }
 const onCommand = {
+  stay: sleepForever,
+  'keep-files': sleepForever,
   'started-twice': (channel) => send(Buffer.concat([frame(17, channel), frame(17, channel)])),
   'output-before-start': (channel) => send(frame(32, channel, Buffer.from('x'))),
   'huge-credit': (channel) => {
@@ -136,5 +143,4 @@ receive()
 send(configured())
 afterHello[mode]?.()
 onCommand[mode]?.(command())
-// Not even the end of the wire makes it leave.
 sleepForever()
