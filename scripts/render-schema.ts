@@ -140,6 +140,9 @@ const kinds: ReadonlyMap<string, string> = new Map([
 
 function defaultOf({ default: fallback }: Schema): string {
   if (fallback === undefined) return ''
+  if (Array.isArray(fallback) && fallback.length > 0) {
+    return `\`[${cell(fallback.join(', '))}]\``
+  }
   if (typeof fallback === 'object' && fallback !== null) return 'empty'
   return `\`${cell(String(fallback))}\``
 }

@@ -1,5 +1,13 @@
-import type { Isolation, Logger, NodeConfig, SandboxRuntime } from '@aegis/core'
+import { existsSync } from 'node:fs'
 import {
+  AegisError,
+  type Isolation,
+  type Logger,
+  type NodeConfig,
+  type SandboxRuntime,
+} from '@aegis/core'
+import {
+  type EngineEndpoint,
   openDockerRuntime,
   openEngineClient,
   openImageStore,
@@ -7,6 +15,7 @@ import {
 } from '@aegis/runtime-docker'
 import { locateLauncher, openProcessRuntime } from '@aegis/runtime-process'
 import { locateGuest } from '@aegis/sandbox'
+import { absentRuntime } from './absent-runtime.ts'
 import { dockerConfigDirectory, findEngine } from './find-engine.ts'
 import type { Home } from './home.ts'
 import { homeIdOf } from './home-id.ts'
@@ -29,23 +38,31 @@ export async function openRuntimes(options: Options): Promise<Runtimes> {
   const { isolations } = options.config.spec.runtime
   await using undo = new AsyncDisposableStack()
   const byIsolation = new Map<Isolation, SandboxRuntime>()
-  if (isolations.includes('process')) {
-    byIsolation.set('process', undo.use(await openProcess(options)))
-  }
-  if (isolations.includes('docker')) {
-    byIsolation.set('docker', await openDocker(options, undo))
+  for (const isolation of preferred().filter((one) => isolations.includes(one))) {
+    const open = isolation === 'process' ? openProcess : openDocker
+    byIsolation.set(isolation, await open(options, undo))
   }
   const resources = undo.move()
   return { byIsolation, [Symbol.asyncDispose]: () => resources.disposeAsync() }
 }
 
-async function openProcess({ home, config, env, logger }: Options): Promise<SandboxRuntime> {
+/** Processes start fastest, but not where there is nothing to isolate them with. */
+const preferred = (): readonly ('process' | 'docker')[] =>
+  existsSync(bubblewrap) ? ['process', 'docker'] : ['docker', 'process']
+
+const bubblewrap = '/usr/bin/bwrap'
+
+async function openProcess(
+  { home, config, env, logger }: Options,
+  undo: AsyncDisposableStack,
+): Promise<SandboxRuntime> {
   const { uid_range: uidRange, cgroup_parent: cgroupParent } = config.spec.runtime
   const [guestPath, launcherPath] = await Promise.all([
     locateGuest(nativeProgram('guest', home)),
     locateLauncher(nativeProgram('launch', home)),
   ])
-  return openProcessRuntime({
+  const runtime = await openProcessRuntime({
+    bwrapPath: bubblewrap,
     stateDirectory: home.processRuntime,
     guestPath,
     launcherPath,
@@ -57,6 +74,7 @@ async function openProcess({ home, config, env, logger }: Options): Promise<Sand
     logger,
     ...(env.PATH === undefined ? {} : { searchPath: env.PATH }),
   })
+  return undo.use(runtime)
 }
 
 /** Nothing is asked of an engine before somebody needs it: most nodes start without one. */
@@ -65,8 +83,10 @@ async function openDocker(
   undo: AsyncDisposableStack,
 ): Promise<SandboxRuntime> {
   const { docker_runtime: ociRuntime } = config.spec.runtime
+  const endpoint = endpointOf(config, env)
+  if (endpoint instanceof AegisError) return absentRuntime('docker', endpoint)
   const stateDirectory = home.dockerRuntime
-  const client = openEngineClient(findEngine(config, env))
+  const client = openEngineClient(endpoint)
   const credentials = openRegistryCredentials({
     directory: dockerConfigDirectory(env),
     environment: env,
@@ -87,6 +107,16 @@ async function openDocker(
   undo.use(runtime)
   undo.use(images)
   return runtime
+}
+
+/** An address that is of no use spoils nothing for whoever needs no engine. */
+function endpointOf(config: NodeConfig, env: NodeJS.ProcessEnv): EngineEndpoint | AegisError {
+  try {
+    return findEngine(config, env)
+  } catch (error) {
+    if (error instanceof AegisError) return error
+    throw error
+  }
 }
 
 const weakerForms = ({ spec }: NodeConfig): readonly 'cgroup'[] =>
