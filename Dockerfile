@@ -14,12 +14,16 @@ FROM ${NODE_IMAGE}
 # The image's own Node is recent enough: the one that comes as an optional dependency is left out.
 COPY --from=package /aegis.tgz /tmp/aegis.tgz
 RUN npm install --global --omit=optional --no-audit --no-fund --loglevel=error /tmp/aegis.tgz \
-  && rm /tmp/aegis.tgz && install -d -o node -g node -m 0700 /var/lib/aegis
+  && rm /tmp/aegis.tgz
+# A new volume takes over its owner and mode.
+RUN install -d -o node -g node -m 0700 /var/lib/aegis
 COPY packaging/node-config.yaml /etc/aegis/config.yaml
 USER node
 ENV AEGIS_HOME=/var/lib/aegis NODE_ENV=production
 VOLUME /var/lib/aegis
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["aegis", "daemon", "status"]
+# The command itself succeeds whatever it finds.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
+  CMD aegis daemon status | grep -q '^Daemon is running'
 ENTRYPOINT ["aegis"]
 CMD ["daemon", "start", "--foreground"]

@@ -1,10 +1,13 @@
 import type { Engine } from '../engine/test-engine.ts'
 import { type AegisCommand, openNodeCommand } from './aegis-command.ts'
 
+/** In the place of Docker Hub's. */
+export const testImages = { javascript: 'node:18', python: 'python:3.11' }
+
 /** The part of a config that says where containers come from. */
 export const engineConfig = ({ socketPath }: Pick<Engine, 'socketPath'>) => ({
   docker_socket_path: socketPath,
-  images: { javascript: 'node:18', python: 'python:3.11' },
+  images: testImages,
 })
 
 /**
@@ -33,7 +36,7 @@ export interface CommandAgent {
 
 /** An agent that runs a command of its image. Gives the path of its manifest. */
 export function writeCommandAgent(
-  aegis: AegisCommand,
+  aegis: Pick<AegisCommand, 'write'>,
   { name, command, runtime }: CommandAgent,
 ): Promise<string> {
   const manifest = {

@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { packProduct } from './pack-product.ts'
 
 const run = promisify(execFile)
-const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** As a user's shell has it: without the workspace's own programs. */
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -19,11 +18,9 @@ describe('the package that npm pack makes', () => {
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'aegis-package-'))
     const quiet = ['--no-audit', '--no-fund', '--loglevel=error']
-    await run('npm', ['pack', '--pack-destination', directory, ...quiet], { cwd: root })
-    const [tarball] = (await readdir(directory)).filter((name) => name.endsWith('.tgz'))
+    const tarball = await packProduct(directory)
     const prefix = join(directory, 'prefix')
-    const target = join(directory, tarball ?? 'no tarball')
-    await run('npm', ['install', '--global', '--prefix', prefix, target, ...quiet], {
+    await run('npm', ['install', '--global', '--prefix', prefix, tarball, ...quiet], {
       cwd: directory,
     })
     bin = join(prefix, 'bin')

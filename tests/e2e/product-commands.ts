@@ -3,14 +3,20 @@ import { expect } from 'vitest'
 import { type AegisCommand, demoAgent, type Ran } from './aegis-command.ts'
 
 /** Runs a command that must succeed, and gives its stdout. */
-export async function ok(aegis: AegisCommand, ...args: readonly string[]): Promise<string> {
+export async function ok(
+  aegis: Pick<AegisCommand, 'run'>,
+  ...args: readonly string[]
+): Promise<string> {
   const { code, stdout, stderr } = await aegis.run(...args)
   expect(code, `aegis ${args.join(' ')}\n${stdout}${stderr}`).toBe(0)
   return stdout
 }
 
 /** The same with `--json`, parsed. */
-export async function json<Value>(aegis: AegisCommand, ...args: readonly string[]): Promise<Value> {
+export async function json<Value>(
+  aegis: Pick<AegisCommand, 'run'>,
+  ...args: readonly string[]
+): Promise<Value> {
   return JSON.parse(await ok(aegis, '--json', ...args))
 }
 

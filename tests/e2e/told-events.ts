@@ -13,7 +13,7 @@ export interface ToldExecution {
 
 /** Runs a task to its end and reads what happened from the JSON lines of the command. */
 export async function followTask(
-  aegis: AegisCommand,
+  aegis: Pick<AegisCommand, 'run'>,
   ...args: readonly string[]
 ): Promise<ToldExecution> {
   const { code, stdout, stderr } = await aegis.run('--json', 'task', 'execute', ...args, '--follow')
