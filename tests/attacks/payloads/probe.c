@@ -147,7 +147,10 @@ static long set_clock(void) {
 static long set_host_name(void) { return sethostname("x", 1); }
 static long type_into_terminal(void) { return ioctl(0, TIOCSTI, "x"); }
 static long odd_personality(void) { return syscall(SYS_personality, 0x0400000); }
-static long make_device(void) { return mknod("/tmp/device", S_IFBLK | 0666, 254 << 8); }
+static long make_device(void) {
+  unlink("/tmp/device");
+  return mknod("/tmp/device", S_IFBLK | 0666, 254 << 8);
+}
 static long open_made_device(void) {
   if (make_device() < 0) return -1;
   long result = open_for("/tmp/device", O_RDONLY);

@@ -10,6 +10,7 @@ export function describeEnd(scene: HostScene): void {
 
     it('comes in good order, twice if need be', async () => {
       const sandbox = await scene.boot()
+      expect((await scene.host.traces()).length).toBeGreaterThan(0)
       await Promise.all([sandbox[Symbol.asyncDispose](), sandbox[Symbol.asyncDispose]()])
       await sandbox[Symbol.asyncDispose]()
       expect(await sandbox.ended).toBeUndefined()
