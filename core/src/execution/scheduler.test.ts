@@ -73,6 +73,14 @@ describe('the scheduler', () => {
     expect(order).toEqual(['a', 'b', 'c'])
   })
 
+  it('fills the node with however many wait, woken once', async () => {
+    const most = 150
+    const { add, afterWake, order } = scene({ cpuMillicores: most * 10, maxConcurrent: most })
+    for (let index = 0; index < 2 * most; index++) add(`e${index}`, { cpu: 10, memory: 1 })
+    await afterWake()
+    expect(order).toEqual(Array.from({ length: most }, (_, index) => `e${index}`))
+  })
+
   it('runs as many at once as memory allows', async () => {
     const { add, afterWake, order } = scene({ cpuMillicores: 100_000 })
     add('a', { memory: 600 })

@@ -127,6 +127,8 @@ export function makeScheduler({ executions, run, capacity, warm, logger }: Deps)
         // The store may still show one as queued whose start is being written.
         if (!running.has(candidate.id)) start(candidate)
       }
+      // Behind a page of which all were started there may be another one.
+      if (candidates.length === pageSize && !waiting) scanAgain = true
     } while (scanAgain && !stopped)
     if (!waiting) warm?.balance()
   }
