@@ -41,8 +41,8 @@ export type Inspection = z.infer<typeof inspection>
 
 const configInImage = '/etc/aegis/config.yaml'
 const packaged = fileURLToPath(new URL('../../packaging/node-config.yaml', import.meta.url))
-/** In nanoseconds. Nobody is to wait for the ten seconds of the image. */
-const healthInterval = 300_000_000
+/** In nanoseconds: less than the ten seconds of the image, and enough to leave time for the rest. */
+const healthInterval = 1_500_000_000
 
 /** Starts AEGIS from its image; it may not be ready yet. */
 export async function openAegisContainer(engine: Engine, image: string): Promise<AegisContainer> {
@@ -94,7 +94,7 @@ export async function openAegisContainer(engine: Engine, image: string): Promise
     async untilHealthy() {
       const isHealthy = async () =>
         (await inspect()).State.Health?.Status === 'healthy' ? true : undefined
-      await eventually(isHealthy, 20_000)
+      await eventually(isHealthy, 30_000)
     },
     async stop() {
       await engine.call('POST', `${container}/stop`)

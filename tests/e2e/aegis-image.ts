@@ -16,10 +16,10 @@ export const nodeInImage = '/usr/local/bin/node'
  * Node.js that tests have. Only the installation by npm is done in another way. Gives its reference.
  */
 export async function buildAegisImage(engine: Engine): Promise<string> {
-  const base = await engine.image('node')
   const context = await mkdtemp(join(tmpdir(), 'aegis-image-'))
   try {
-    await rename(await packProduct(context), join(context, 'aegis.tgz'))
+    const [base, tarball] = await Promise.all([engine.image('node'), packProduct(context)])
+    await rename(tarball, join(context, 'aegis.tgz'))
     const packaging = join(context, 'packaging')
     await mkdir(packaging)
     await cp(join(root, 'packaging/node-config.yaml'), join(packaging, 'node-config.yaml'))

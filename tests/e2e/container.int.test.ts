@@ -10,18 +10,20 @@ import { json, ok } from './product-commands.ts'
 import { followTask, printedTo } from './told-events.ts'
 
 const reason = whyNoEngine()
-const timeout = 60_000
+const timeout = 90_000
+/** For what takes a second on a machine that does nothing else. */
+const patienceMs = 30_000
 const demoAgents = '/usr/local/lib/package/demo-agents'
 
 let engine: TestEngine
-let image: string
 let aegis: AegisContainer
-let neighbour: AegisContainer | undefined
+let neighbour: AegisContainer
 beforeAll(async () => {
   if (reason !== undefined) return
   engine = await openTestEngine()
-  image = await buildAegisImage(engine)
+  const image = await buildAegisImage(engine)
   aegis = await openAegisContainer(engine, image)
+  neighbour = await openAegisContainer(engine, image)
 }, 180_000)
 afterAll(async () => {
   await neighbour?.[Symbol.asyncDispose]()
@@ -37,7 +39,7 @@ async function startSleeper(node: AegisContainer): Promise<string> {
   const id = started.execution_id
   const isAsleep = async () =>
     (await ok(node, 'task', 'logs', id)).includes('asleep') ? true : undefined
-  await eventually(isAsleep, 20_000)
+  await eventually(isAsleep, patienceMs)
   return id
 }
 
@@ -74,23 +76,25 @@ describe.skipIf(reason !== undefined)(
       expect(new Set(states)).toEqual(new Set(['"state":"ok"']))
     })
 
-    it('runs agents in containers beside its own, and in one that waited when they are in use', async () => {
+    it('runs agents in containers beside its own, which wait for those that are in use', async () => {
       await ok(aegis, 'agent', 'deploy', `${demoAgents}/greeter/agent.yaml`)
       const greet = (whom: string) => followTask(aegis, 'greeter', '--input', whom)
       for (const { code, events } of await Promise.all([greet('Ada'), greet('Grace')])) {
         expect(code).toBe(0)
         expect(printedTo('stdout', events)).toMatch(/Ada|Grace/)
       }
-      await eventually(async () => ((await statusOf(aegis)).sandboxes.warm > 0 ? true : undefined))
+      const isWarm = async () => ((await statusOf(aegis)).sandboxes.warm > 0 ? true : undefined)
+      await eventually(isWarm, patienceMs)
       const waiting = runningIn(await ownedThings(engine))
       expect(waiting).not.toEqual([])
-      const { events } = await greet('Barbara')
+      const { code, events } = await greet('Barbara')
+      expect(code).toBe(0)
       const booted = events.find(({ type }) => type === 'execution.sandbox-booted')
       expect(booted).toMatchObject({ isolation: 'docker', warm: true })
       expect(printedTo('stdout', events)).toContain('Barbara')
     })
 
-    it('lets an agent find nothing that it may not', async () => {
+    it('denies an agent all that snoop tries', async () => {
       const snoop = await followTask(aegis, `${demoAgents}/snoop/agent.yaml`)
       expect(printedTo('stdout', snoop.events)).toMatch(
         /\nsnoop: (\d+) attempts, \1 denied, 0 reached\n$/,
@@ -109,7 +113,6 @@ describe.skipIf(reason !== undefined)(
     })
 
     it('is started again when it is killed: no agent of it stays, and none of its neighbour goes', async () => {
-      neighbour = await openAegisContainer(engine, image)
       await neighbour.untilHealthy()
       const others = new Set((await ownedThings(engine)).map(({ owner }) => owner))
       const [task] = await Promise.all([startSleeper(aegis), startSleeper(neighbour)])
@@ -124,26 +127,26 @@ describe.skipIf(reason !== undefined)(
         const left = new Set((await ownedThings(engine)).map(({ id }) => id))
         return lost.some(({ id }) => left.has(id)) ? undefined : true
       }
-      await eventually(areGone, 20_000)
+      await eventually(areGone, patienceMs)
       await aegis.untilHealthy()
       expect((await aegis.inspect()).RestartCount).toBe(1)
       const takenUp = async () => {
         const running = runningIn(await ownedThings(engine))
         return running.some(({ owner }) => others.has(owner)) ? true : undefined
       }
-      await eventually(takenUp, 20_000)
-      expect(runningIn(await ownedThings(engine))).toEqual(
-        expect.arrayContaining([...runningIn(kept)]),
-      )
+      await eventually(takenUp, patienceMs)
+      expect(await ownedThings(engine)).toEqual(expect.arrayContaining([...kept]))
       await ok(aegis, 'task', 'cancel', task)
     })
 
     it('leaves nothing on the engine but itself when it is stopped', async () => {
-      await Promise.all([aegis.stop(), neighbour?.stop()])
-      expect((await aegis.inspect()).State).toMatchObject({ Running: false, ExitCode: 0 })
+      await Promise.all([aegis.stop(), neighbour.stop()])
+      for (const node of [aegis, neighbour]) {
+        expect((await node.inspect()).State).toMatchObject({ Running: false, ExitCode: 0 })
+      }
       expect(await ownedThings(engine)).toEqual([])
       const { Volumes: volumes } = JSON.parse(await engine.call('GET', '/volumes'))
-      const homes = [aegis.volume, neighbour?.volume].sort()
+      const homes = [aegis.volume, neighbour.volume].sort()
       expect(volumes.map(({ Name }: { Name: string }) => Name).sort()).toEqual(homes)
       const query = { all: 'true' }
       const containers = JSON.parse(await engine.call('GET', '/containers/json', { query }))
