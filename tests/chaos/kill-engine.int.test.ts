@@ -34,12 +34,13 @@ describe.skipIf(reason !== undefined)(
       const random = makeSeededRandom()
       const scene = await openScene(random)
       const { client, engine, home, plane, abandoned } = scene
-      const submitted = client.submit(tasksFor(random))
-      for (const disturbance of shuffled(disturbances, random)) {
+      const submitted: Promise<void>[] = []
+      for (const [wave, disturbance] of shuffled(disturbances, random).entries()) {
+        submitted.push(client.submit(tasksOf(wave, random)))
         await delay(200 + random.below(1000))
         await scene.disturb(disturbance)
       }
-      await submitted
+      await Promise.all(submitted)
 
       expect(client.acknowledged.size).toBe(executions)
       for (const [id, task] of client.acknowledged) {
@@ -143,10 +144,11 @@ async function openScene(random: SeededRandom): Promise<Scene> {
   }
 }
 
-function tasksFor(random: SeededRandom): readonly Task[] {
-  return Array.from({ length: executions }, (_, index) => {
+/** What is asked for just before a disturbance: an engine that is away fails all that waits. */
+function tasksOf(wave: number, random: SeededRandom): readonly Task[] {
+  return Array.from({ length: executions / disturbances.length }, (_, index) => {
     const agent = smallAgents[random.below(smallAgents.length)]?.manifest.metadata.name ?? ''
-    return { agent, input: `task ${index}` }
+    return { agent, input: `task ${wave} ${index}` }
   })
 }
 

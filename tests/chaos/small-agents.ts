@@ -23,10 +23,10 @@ const sleeper: SmallAgent = {
   outputFor: (input) => input,
 }
 
-/** Fails its first iteration. */
+/** Fails its first iteration, and would go on however many of the others were lost. */
 const stubborn: SmallAgent = {
   manifest: aManifest('stubborn', {
-    task: { command: ['/bin/sh', '-c', 'test "$AEGIS_ITERATION" = 2 && cat'] },
+    task: { command: ['/bin/sh', '-c', 'test "$AEGIS_ITERATION" -ge 2 && cat'] },
     execution: { mode: 'iterative', max_retries: 3 },
     resources,
   }),
