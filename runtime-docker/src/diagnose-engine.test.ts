@@ -42,7 +42,7 @@ it('takes an absent engine for a warning, since there are other sandboxes', () =
   const cause = Object.assign(new Error('connect'), { code: 'ENOENT' })
   const [finding] = diagnoseAbsence(engineUnreachable(parseEngineEndpoint(undefined), cause))
   expect(finding).toMatchObject({
-    state: 'warning',
+    state: 'missing',
     detail: expect.stringContaining('there is no socket'),
     remedy: expect.stringMatching(/^Start Docker/),
   })

@@ -21,14 +21,14 @@ export function diagnoseEngine(
   ]
 }
 
-/** What it shows of one that does not: containers are one of several kinds of sandboxes. */
+/** What it shows of one that does not. */
 export function diagnoseAbsence(error: unknown): readonly HostFinding[] {
   if (!(error instanceof AegisError)) throw error
   const [, detail = error.message, remedy] = /^(.*?)\. ([A-Z].*)$/s.exec(error.message) ?? []
   return [
     {
       name: 'docker',
-      state: 'warning',
+      state: 'missing',
       detail: `no containers: ${detail}`,
       remedy: remedy ?? 'apt-get install docker.io && systemctl start docker',
     },
@@ -103,7 +103,8 @@ function gvisor({ runtimes }: EngineFacts): HostFinding {
       name,
       state: 'warning',
       detail: 'not registered: spec.runtime.sandbox: gvisor is refused',
-      remedy: 'Install runsc and register it: runsc install && systemctl reload docker',
+      remedy:
+        'Install runsc and register it: runsc install -- --network=none && systemctl reload docker',
     }
   const names = found.map((runtime) => runtime.name).join(', ')
   if (first.limits) return { name, state: 'ok', detail: names }

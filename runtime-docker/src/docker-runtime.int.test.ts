@@ -63,7 +63,7 @@ describe('without an engine', () => {
     await expect(runtime.capabilities(never)).rejects.toMatchObject(away)
     await expect(runtime.boot(specOf('one'), never)).rejects.toMatchObject(away)
     const findings = await runtime.diagnose(never)
-    expect(findings).toEqual([expect.objectContaining({ name: 'docker', state: 'warning' })])
+    expect(findings).toEqual([expect.objectContaining({ name: 'docker', state: 'missing' })])
   })
 
   it('a home that never used one has nothing to sweep, and asks nobody', async () => {

@@ -1,4 +1,5 @@
 import { realpath } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { AegisError, type Logger, type Sandbox, type SandboxSpec } from '@aegis/core'
 import { checkHostPaths } from '@aegis/sandbox'
 import { readContainerUsage } from '../engine/container-usage.ts'
@@ -61,7 +62,9 @@ export async function bootContainer(
   const choice = checkDockerSpec(spec, facts, host.rules)
   const image = await host.images.read(imageOf(spec), facts.architecture, signal)
   const sameUsers = !facts.rootless && !facts.userNamespaces
-  const user = await userOf(host, spec, sameUsers)
+  // A socket may be forwarded from elsewhere, or lent to a container that AEGIS runs in.
+  const sameFiles = host.hostPathsAreLocal && facts.hostName === hostname()
+  const user = await userOf(host, spec, { sameFiles, sameUsers })
 
   using turn = await host.turns.take(signal)
   const guestVolume = await host.guestVolume.ready(image.id, signal)
@@ -125,10 +128,10 @@ function imageOf({ interpreter }: SandboxSpec): string {
 async function userOf(
   host: BootHost,
   { filesystem }: SandboxSpec,
-  sameUsers: boolean,
+  { sameFiles, sameUsers }: { readonly sameFiles: boolean; readonly sameUsers: boolean },
 ): Promise<ContainerUser> {
   if (filesystem.read.length + filesystem.write.length === 0) return defaultUser
-  if (!host.hostPathsAreLocal)
+  if (!sameFiles)
     throw new AegisError(
       'unsupported',
       'filesystem.remote',

@@ -83,7 +83,7 @@ function chooseRuntime(
   throw new AegisError(
     'unsupported',
     'sandbox.runtime',
-    'The Docker engine has no gVisor. Install runsc on its host and register it: runsc install && systemctl reload docker; or remove spec.runtime.sandbox',
+    'The Docker engine has no gVisor. Install runsc on its host and register it: runsc install -- --network=none && systemctl reload docker; or remove spec.runtime.sandbox',
   )
 }
 

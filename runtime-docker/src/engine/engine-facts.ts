@@ -9,6 +9,8 @@ export interface EngineFacts {
   /** As `uname -m` says: `x86_64`. */
   readonly architecture: string
   readonly operatingSystem: string
+  /** Of the machine it runs on. */
+  readonly hostName: string
   readonly cgroups: { readonly version: string; readonly driver: string }
   readonly limits: {
     readonly cpu: boolean
@@ -43,6 +45,7 @@ const runtime = z.object({
 })
 const info = z.object({
   ServerVersion: text,
+  Name: text,
   Architecture: text,
   OperatingSystem: text,
   CgroupDriver: text,
@@ -77,6 +80,7 @@ export async function readEngineFacts(
     podman,
     architecture: said.Architecture,
     operatingSystem: said.OperatingSystem,
+    hostName: said.Name,
     cgroups: { version: said.CgroupVersion || '1', driver: said.CgroupDriver },
     limits: {
       cpu: said.CpuCfsQuota,
