@@ -8,7 +8,8 @@ export type WeakerForm = 'cgroup'
 
 /**
  * Refuses what this host cannot isolate or limit as the spec says.
- * @throws AegisError `invalid` · `unsupported` / `sandbox.host`, `sandbox.limits`
+ * @throws AegisError `invalid` · `unsupported` / `sandbox.host`, `sandbox.kernel`, `sandbox.gpus`,
+ * `sandbox.limits`
  */
 export function checkSpec(
   spec: SandboxSpec,
@@ -17,6 +18,18 @@ export function checkSpec(
   weaker: readonly WeakerForm[],
 ): void {
   checkSpecValues(spec)
+  if (spec.applicationKernel !== undefined)
+    throw new AegisError(
+      'unsupported',
+      'sandbox.kernel',
+      `Process sandboxes run on the kernel of the host, not on ${spec.applicationKernel}. Use spec.runtime.isolation: docker, or remove spec.runtime.sandbox`,
+    )
+  if (spec.limits.gpus !== undefined)
+    throw new AegisError(
+      'unsupported',
+      'sandbox.gpus',
+      'Process sandboxes get no graphics cards. Use spec.runtime.isolation: docker, or remove spec.security.resources.gpu',
+    )
   if (!probe.works)
     throw new AegisError(
       'unsupported',

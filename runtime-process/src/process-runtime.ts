@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AegisError, type SandboxRuntime } from '@aegis/core'
+import { AegisError, type Sandbox, type SandboxRuntime, type SandboxSpec } from '@aegis/core'
 import { type BootHost, bootSandbox } from './boot-sandbox.ts'
 import { checkSpec, type WeakerForm } from './check-spec.ts'
 import { diagnoseHost } from './diagnose-host.ts'
@@ -93,8 +93,15 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
     },
   }
 
-  const live = new Map<string, AsyncDisposable | 'booting'>()
+  const live = new Map<string, Promise<Sandbox>>()
+  const closing = new AbortController()
   const resources = opening.move()
+  const bootLive = (spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> => {
+    const undo = new AsyncDisposableStack()
+    undo.defer(() => void live.delete(spec.id))
+    return bootSandbox(host, spec, undo, signal)
+  }
+
   return {
     isolation: 'process',
     capabilities: async () => ({
@@ -107,15 +114,13 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
     }),
     async boot(spec, signal) {
       signal.throwIfAborted()
+      closing.signal.throwIfAborted()
       checkSpec(spec, firstProbe, limits, allowWeaker)
       if (live.has(spec.id))
         throw new AegisError('conflict', 'sandbox.exists', `Sandbox ${spec.id} is already running`)
-      live.set(spec.id, 'booting')
-      const undo = new AsyncDisposableStack()
-      undo.defer(() => void live.delete(spec.id))
-      const sandbox = await bootSandbox(host, spec, undo, signal)
-      live.set(spec.id, sandbox)
-      return sandbox
+      const booting = bootLive(spec, AbortSignal.any([signal, closing.signal]))
+      live.set(spec.id, booting)
+      return booting
     },
     async sweep(signal) {
       signal.throwIfAborted()
@@ -138,9 +143,15 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
       })
     },
     async [Symbol.asyncDispose]() {
-      const open = [...live.values()].filter((entry) => entry !== 'booting')
-      await Promise.all(open.map((sandbox) => sandbox[Symbol.asyncDispose]()))
+      closing.abort(closed())
+      const booted = await Promise.allSettled(live.values())
+      await Promise.all(
+        booted.map((boot) => boot.status === 'fulfilled' && boot.value[Symbol.asyncDispose]()),
+      )
       await resources.disposeAsync()
     },
   }
 }
+
+const closed = (): AegisError =>
+  new AegisError('unavailable', 'runtime.closed', 'The runtime is closed: AEGIS is stopping')
