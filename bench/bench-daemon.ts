@@ -24,7 +24,7 @@ export interface BenchHome extends AsyncDisposable {
 const entry = fileURLToPath(new URL('../cli/bin/aegis.js', import.meta.url))
 
 /** A sandbox is called warm when its program was started, which then still loads what it needs. */
-const settleMs = 300
+const settleMs = 250
 const quietTimeoutMs = 120_000
 
 /** `runtime` goes into the config as it is. */
@@ -87,5 +87,5 @@ async function untilQuiet({ node }: ControlPlane, warm: number): Promise<void> {
     }
     await delay(10)
   }
-  await delay(settleMs)
+  if (warm > 0) await delay(settleMs)
 }

@@ -20,7 +20,8 @@ export const benchmark: Benchmark = {
     await using cold = await openBenchDaemon({ ...runtime, warm_pool: { enabled: false } })
     await using warm = await openBenchDaemon(runtime)
     const figures: Figure[] = []
-    for (const work of [...bootstraps, ...commands]) {
+    const works: readonly Work[] = [...bootstraps, ...commands]
+    for (const work of works) {
       const baseline = () =>
         dockerRun(engine, images[work.language], work.argv ?? alone[work.language])
       figures.push(...(await measure({ cold, warm, baseline, work })))
@@ -52,7 +53,7 @@ async function measure({ cold, warm, baseline, work }: Contest): Promise<readonl
     await daemon.plane.agents.deploy(manifest)
   }
   const times = await takeTurns(
-    10,
+    8,
     [
       ...daemons.map(
         ({ daemon }) =>
@@ -61,9 +62,7 @@ async function measure({ cold, warm, baseline, work }: Contest): Promise<readonl
       ),
       baseline,
     ],
-    async () => {
-      for (const { daemon, floor } of daemons) await daemon.untilQuiet(floor)
-    },
+    () => Promise.all(daemons.map(({ daemon, floor }) => daemon.untilQuiet(floor))),
   )
   for (const { daemon } of daemons) await daemon.plane.agents.remove('bench')
   const [coldMs = 0, warmMs = 0, baselineMs = 0] = times.map(median)

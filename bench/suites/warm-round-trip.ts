@@ -45,7 +45,7 @@ async function measure(
   await plane.agents.deploy(benchAgent('bench', work, { isolation: 'process', warm: 1 }))
   const asking = { env: { AEGIS_ORCHESTRATOR_URL: agentApi }, stdin: prompt, network: true }
   const { subjectMs, baselineMs, ratio } = await inTurn(
-    20,
+    15,
     () => untilEnd(plane, 'bench', prompt),
     () => (argv ? underBubblewrap(argv) : underBubblewrap(scripts[work.language], asking)),
     () => untilQuiet(1),
