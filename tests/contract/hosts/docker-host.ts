@@ -31,6 +31,7 @@ export const runcHostKind: SandboxHostKind = {
   name: 'docker/runc',
   whyNot: whyNoEngine,
   outlivesLimits: true,
+  terminalsAct: true,
   open: (options) => openDockerHost(runcHostKind, {}, options),
 }
 
@@ -42,6 +43,8 @@ export const runscHostKind: SandboxHostKind = {
   // To the host, all memory and threads of a sandbox are those of one process, gVisor's kernel, which
   // ends when it is refused any.
   outlivesLimits: false,
+  // Debian's gVisor, of 2022, only passes the characters on.
+  terminalsAct: false,
   open: (options) => openDockerHost(runscHostKind, { applicationKernel: 'gvisor' }, options),
 }
 

@@ -12,6 +12,7 @@ export const fakeHostKind: SandboxHostKind = {
   environment: {},
   guestPlace: '/guest',
   outlivesLimits: true,
+  terminalsAct: true,
   bootsImages: false,
   async open() {
     const runtime = openFakeRuntime({ commands: fakePrograms })

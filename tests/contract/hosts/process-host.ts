@@ -31,6 +31,7 @@ export const processHostKind: SandboxHostKind = {
   nodePath: '/opt/aegis/bin/node',
   guestPlace: '/opt/aegis/guest',
   outlivesLimits: true,
+  terminalsAct: true,
   bootsImages: false,
   open: (options) => openProcessHost(options),
 }

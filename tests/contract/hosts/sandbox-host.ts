@@ -24,6 +24,8 @@ export interface SandboxHostKind {
    * rather than the whole sandbox.
    */
   readonly outlivesLimits: boolean
+  /** Whether terminals act on Ctrl-C and Ctrl-D, and tell of a new size. */
+  readonly terminalsAct: boolean
   readonly bootsImages: boolean
   open(options?: GuestOptions): Promise<SandboxHost>
 }

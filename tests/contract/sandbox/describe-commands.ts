@@ -72,7 +72,9 @@ export function describeCommands(scene: HostScene): void {
         if (outcome instanceof Error) expect(outcome.message).toBe('never mind')
         else outcome.kill('KILL')
       }
-      await expect.poll(async () => (await sandbox.stats(never)).pids).toBe(before)
+      await expect
+        .poll(async () => (await sandbox.stats(never)).pids, { timeout: 10_000 })
+        .toBe(before)
     })
 
     it('can be killed', async () => {
@@ -123,7 +125,9 @@ export function describeCommands(scene: HostScene): void {
       expect((await sandbox.stats(never)).pids).toBeGreaterThan(before)
       running.kill('KILL')
       await running.exit
-      await expect.poll(async () => (await sandbox.stats(never)).pids).toBe(before)
+      await expect
+        .poll(async () => (await sandbox.stats(never)).pids, { timeout: 10_000 })
+        .toBe(before)
     })
 
     it('run side by side, each with its own streams', async () => {

@@ -19,7 +19,7 @@ export function describeStats(scene: HostScene): void {
       running.kill('KILL')
       await running.exit
       await expect
-        .poll(async () => (await shared().stats(never)).pids, { timeout: 5000 })
+        .poll(async () => (await shared().stats(never)).pids, { timeout: 10_000 })
         .toBeLessThan(stats.pids)
     })
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { type HostScene, MiB, never, shareSandbox } from '../hosts/host-scene.ts'
 import { collect, openLines } from '../sandbox-driver.ts'
 
@@ -133,31 +133,49 @@ export function describeStreams(scene: HostScene): void {
       expect(exit.code).toBe(0)
     })
 
-    it('change their size while the command runs, which is told', async () => {
-      const argv = commands.terminalSizeOnResize?.() ?? commands.exit(1)
+    it('change their size while the command runs', async () => {
+      const argv = commands.sh?.('echo ready; read line; stty size') ?? commands.exit(1)
       const running = await start(shared(), argv, { terminal })
       const lines = openLines(running.stdout)
       expect(await lines.next()).toBe('ready\r')
       running.resize(40, 120)
+      await running.writeStdin(Buffer.from('go\n'))
+      expect(await lines.next()).toBe('go\r')
       expect(await lines.next()).toBe('40 120\r')
       expect((await running.exit).code).toBe(0)
     })
 
-    it('pass Ctrl-C on as the interrupt it is', async () => {
-      const running = await start(shared(), commands.runForever(), { terminal })
-      expect(await openLines(running.stdout).next()).toBe('ready\r')
-      await running.writeStdin(Buffer.from('\x03'))
-      expect(await running.exit).toMatchObject({ code: undefined, signal: 'INT' })
-    })
+    describe('with keys and signals', () => {
+      beforeEach(({ skip }) => {
+        skip(!scene.kind.terminalsAct, 'terminals only pass characters on here')
+      })
 
-    it('end their command’s input when it is closed', async () => {
-      const running = await start(shared(), commands.cat(), { terminal })
-      await running.writeStdin(Buffer.from('typed\n'))
-      running.closeStdin()
-      const { stdout, exit } = await collect(running)
-      // Once as an echo and once by the command.
-      expect(stdout.toString().replaceAll('\r', '')).toBe('typed\ntyped\n')
-      expect(exit.code).toBe(0)
+      it('tell the command of a new size', async () => {
+        const argv = commands.terminalSizeOnResize?.() ?? commands.exit(1)
+        const running = await start(shared(), argv, { terminal })
+        const lines = openLines(running.stdout)
+        expect(await lines.next()).toBe('ready\r')
+        running.resize(40, 120)
+        expect(await lines.next()).toBe('40 120\r')
+        expect((await running.exit).code).toBe(0)
+      })
+
+      it('pass Ctrl-C on as the interrupt it is', async () => {
+        const running = await start(shared(), commands.runForever(), { terminal })
+        expect(await openLines(running.stdout).next()).toBe('ready\r')
+        await running.writeStdin(Buffer.from('\x03'))
+        expect(await running.exit).toMatchObject({ code: undefined, signal: 'INT' })
+      })
+
+      it('end their command’s input when it is closed', async () => {
+        const running = await start(shared(), commands.cat(), { terminal })
+        await running.writeStdin(Buffer.from('typed\n'))
+        running.closeStdin()
+        const { stdout, exit } = await collect(running)
+        // Once as an echo and once by the command.
+        expect(stdout.toString().replaceAll('\r', '')).toBe('typed\ntyped\n')
+        expect(exit.code).toBe(0)
+      })
     })
   })
 }
