@@ -60,7 +60,7 @@ describe.skipIf(reason !== undefined)(
       }
 
       for (const history of histories) {
-        expect(history.at(-1)).toMatchObject({
+        expect(history.at(-1), JSON.stringify(history)).toMatchObject({
           type: 'execution.completed',
           output: expect.stringMatching(/\d \d\n?$/),
           iterations: 1,

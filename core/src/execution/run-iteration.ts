@@ -93,9 +93,12 @@ function occupantOf(
   }
 }
 
-/** Whether the bootstrap script, which does nothing in silence, came to nothing with its sandbox. */
-const isStillborn = ({ box }: Obtained, { exit, output, complaint }: IterationResult): boolean =>
-  box.standby !== undefined && exit.cause === 'sandbox_lost' && output === '' && complaint === ''
+/** Whether the bootstrap script, which does nothing in silence, came to nothing: killed as it waited. */
+function isStillborn({ box }: Obtained, { exit, output, complaint }: IterationResult): boolean {
+  const { cause, signal } = exit
+  const killed = cause === 'sandbox_lost' || (cause === undefined && signal !== undefined)
+  return box.standby !== undefined && killed && output === '' && complaint === ''
+}
 
 interface Obtained {
   readonly box: PreparedSandbox
