@@ -88,15 +88,16 @@ async function iterate(deps: RunDeps, journal: ExecutionJournal, run: Run): Prom
     await journal.decide({ type: 'fail', failure: prepared, at: clock.now() })
     return
   }
-  const { timeoutMs } = prepared.limits
-  using _deadline = startDeadline(clock, timeoutMs, () =>
-    live.abort(new StopReason('timed-out', `longer than ${timeoutMs / 1000} s`)),
-  )
+  // Fetching an image is no time of the agent's.
   const image = await imageOf(deps, journal, prepared, live.signal)
   if (image !== undefined && 'cause' in image) {
     await journal.decide({ type: 'fail', failure: image, at: clock.now() })
     return
   }
+  const { timeoutMs } = prepared.limits
+  using _deadline = startDeadline(clock, timeoutMs, () =>
+    live.abort(new StopReason('timed-out', `longer than ${timeoutMs / 1000} s`)),
+  )
   while (!isTerminal(journal.state.status)) {
     const { history, input } = existing(journal)
     // An interrupted iteration is run again under its own number.
