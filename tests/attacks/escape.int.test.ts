@@ -108,11 +108,20 @@ const lowPorts: Otherwise = {
   low_port: [/^allowed$/, 'Docker lets all bind below 1024 in a network where nobody else is'],
 }
 
+// Debian's gVisor does not heed that the guest, which is of the agent's user, wants not to be looked
+// at. Whoever takes its wire can do what a hostile guest can: end the sandbox (see hostile-guest).
+const guestIsLikeOthers: Otherwise = {
+  open_guest_environment: [/^allowed$/, 'it holds what the image and the engine say, no secret'],
+  list_guest_files: [/^allowed$/, 'on the wire is what the sandbox was told anyway'],
+  write_guest_output: [/^allowed$/, 'the host believes no guest, so this one is as good as taken'],
+}
+
 /** Where a host answers otherwise, and why that is no way out either. */
 const otherwise: Readonly<Record<string, Otherwise>> = {
   'docker/runc': lowPorts,
   'docker/runsc': {
     ...lowPorts,
+    ...guestIsLikeOthers,
     make_device: [/^allowed$/, 'no driver of gVisor stands behind the number, as the next shows'],
     open_made_device: [absent, 'that is how gVisor says so'],
     open_terminal: [/^EIO$/, 'that is how gVisor says that there is none'],

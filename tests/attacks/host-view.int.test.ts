@@ -18,46 +18,10 @@ import { hostKinds } from '../contract/hosts/host-kinds.ts'
 import { never, openHostScene } from '../contract/hosts/host-scene.ts'
 import { describeOnHosts } from '../contract/hosts/sandbox-host.ts'
 import { openAttackBox, shareAttackBox } from './attack-box.ts'
+import { sights } from './sights.ts'
 
 const secret = `secret-${process.pid}`
 const asRoot = process.getuid?.() === 0
-
-/** What a sandbox sees that depends on its kind. */
-interface Sight {
-  /** The host's name, the users, and who the agent is. */
-  readonly identity: RegExp
-  /** Places in /dev that take what is written to them and keep nothing, or no more than a little. */
-  readonly writable: readonly string[]
-  /** Flags of a host path that was lent for writing. */
-  readonly lent: RegExp
-  /** Lines that /proc/self/status lacks. */
-  readonly untold: RegExp
-}
-
-const sights: Readonly<Record<string, Sight>> = {
-  process: {
-    identity: /^sandbox\nagent:x:1000:.*\nnobody:.*\n1000\n1000\n$/,
-    writable: ['pts', 'pts/ptmx'],
-    lent: /nosuid,nodev/,
-    untold: /^$/,
-  },
-  'docker/runc': {
-    identity: /^sandbox\nroot:[\s\S]*\n65532\n65532\n$/,
-    // Message queues of the sandbox's own, 800 KiB of them at most.
-    writable: ['pts/ptmx', 'mqueue'],
-    // Docker has no way to say nosuid. That a file gets no such bit is the guest's doing.
-    lent: /rw/,
-    untold: /^$/,
-  },
-  'docker/runsc': {
-    identity: /^sandbox\nroot:[\s\S]*\n65532\n65532\n$/,
-    // Those of gVisor's own kernel, which serve whoever may mount and make interfaces: nobody.
-    writable: ['pts/ptmx', 'fuse', 'net/tun'],
-    lent: /rw/,
-    // gVisor has no ambient set, and does not tell that nothing is gained by exec; see there.
-    untold: /^(CapAmb|NoNewPrivs):/,
-  },
-}
 
 describeOnHosts(hostKinds, 'inside a sandbox', (kind) => {
   const scene = openHostScene(kind)
@@ -314,28 +278,19 @@ describeOnHosts(hostKinds, 'inside a sandbox', (kind) => {
 
     it('inherit no file of the daemon or the guest', async () => {
       const { stdout } = await box().sh('cd /proc/self/fd && for fd in *; do echo $fd; done')
-      expect(
-        stdout
-          .toString()
-          .trim()
-          .split('\n')
-          .filter((fd) => Number(fd) > 3),
-      ).toEqual([])
+      const open = stdout.toString().trim().split('\n')
+      expect(open.filter((fd) => Number(fd) > 3)).toEqual([])
     })
 
     it('see no environment of the daemon', async () => {
       const { stdout } = await box().sh(
         'env; cat /proc/[0-9]*/environ 2>/dev/null | tr "\\0" "\\n"',
       )
-      const names = new Set(
-        stdout
-          .toString()
-          .split('\n')
-          .map((line) => line.split('=')[0]),
-      )
-      expect(
-        [...names].filter((name) => name && !/^(PATH|HOME|PWD|OLDPWD|SHLVL|_)$/.test(name)),
-      ).toEqual([])
+      const lines = stdout.toString().split('\n')
+      const names = new Set(lines.map((line) => line.split('=')[0]))
+      // HOSTNAME is `sandbox`, and what the engine gives the guest.
+      const known = /^(PATH|HOME|PWD|OLDPWD|SHLVL|HOSTNAME|_)$/
+      expect([...names].filter((name) => name && !known.test(name))).toEqual([])
     })
 
     it('leave no core dump', async () => {
@@ -349,13 +304,20 @@ describeOnHosts(hostKinds, 'inside a sandbox', (kind) => {
   describe('processes', () => {
     afterEach(() => scene.host.tidy())
 
-    it('may signal the guest as they like, and it lives', async () => {
+    it.runIf(sight.guestStays)('may signal the guest as they like, and it lives', async () => {
       const box = await openAttackBox(scene.host)
       const { exit } = await box.sh(
         'for s in KILL TERM STOP INT HUP QUIT SEGV USR1 USR2 ABRT; do kill -$s 1; done; exit 7',
       )
       expect(exit).toMatchObject({ code: 7, cause: undefined })
       expect((await box.sh('exit 0')).exit.code).toBe(0)
+    })
+
+    it.runIf(!sight.guestStays)('end their own sandbox with the guest, and no other', async () => {
+      const [box, neighbour] = [await openAttackBox(scene.host), await openAttackBox(scene.host)]
+      await box.sh('kill -KILL 1')
+      expect(await box.sandbox.ended).toMatch(/^(sandbox_lost|memory_limit)$/)
+      expect((await neighbour.sh('exit 0')).exit.code).toBe(0)
     })
 
     it.runIf(asRoot && !kind.bootsImages)(
@@ -398,17 +360,13 @@ describeOnHosts(hostKinds, 'inside a sandbox', (kind) => {
       expect(stdout.toString()).toBe('')
     })
 
-    it.each([
-      '/proc/sysrq-trigger',
-      '/proc/kcore',
-      '/proc/kmsg',
-      '/proc/keys',
-      '/proc/cmdline',
-      '/proc/interrupts',
-      '/proc/kpagecount',
-      '/proc/slabinfo',
-      '/proc/timer_list',
-    ])('keep the secrets of the kernel: %s', async (path) => {
+    const secrets = [
+      ...['/proc/sysrq-trigger', '/proc/kcore', '/proc/kmsg', '/proc/keys', '/proc/cmdline'],
+      ...['/proc/interrupts', '/proc/kpagecount', '/proc/slabinfo', '/proc/timer_list'],
+    ]
+    it.each(
+      secrets.filter((path) => !sight.invented.includes(path)),
+    )('keep the secrets of the kernel: %s', async (path) => {
       const { stdout } = await box().sh(
         // What is covered by /dev/null may be written.
         'head -c 10 "$1" 2>/dev/null; test -c "$1" || { (echo h > "$1") 2>/dev/null && echo written; }',
@@ -451,11 +409,8 @@ describeOnHosts(hostKinds, 'inside a sandbox', (kind) => {
         'zero',
         ...sight.writable,
       ]
-      const found = stdout
-        .toString()
-        .trim()
-        .split('\n')
-        .map((path) => path.replace(/^\/dev\/(pts\/)?/, ''))
+      const paths = stdout.toString().trim().split('\n')
+      const found = paths.map((path) => path.replace(/^\/dev\/(pts\/)?/, ''))
       expect(found.filter((name) => !harmless.includes(name))).toEqual([])
     })
   })
