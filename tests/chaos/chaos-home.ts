@@ -33,7 +33,7 @@ export interface ChaosHomeOptions {
   readonly readable?: readonly string[]
   /** Sandboxes are containers of this engine, unless a manifest or a task says otherwise. */
   readonly engine?: TestEngine
-  /** With an engine: boot containers ahead. Default false, so that nothing is there without a task. */
+  /** Boot sandboxes ahead. Default false, so that nothing is there without a task. */
   readonly bootsAhead?: boolean
   /** More of `spec.runtime.capacity`. */
   readonly capacity?: { readonly memory?: string; readonly max_concurrent?: number }
@@ -54,10 +54,10 @@ export async function openChaosHome(options: ChaosHomeOptions = {}): Promise<Cha
       capacity: { cpu_millicores: options.cpuMillicores ?? 4000, ...capacity },
       host_paths: { read: options.readable ?? [] },
       output_limit: '1Gi',
+      warm_pool: { enabled: bootsAhead },
       ...(engine && {
         ...engineConfig(engine),
         default_isolation: 'docker',
-        warm_pool: { enabled: bootsAhead },
       }),
     },
   }
