@@ -23,7 +23,7 @@ const daemonMaxBytes = 512 * MiB
 
 describe.skipIf(reason !== undefined)(
   `many containers${reason ? ` (${reason})` : ''}`,
-  { timeout: 120_000 },
+  { timeout: 180_000 },
   () => {
     it(`run at once: ${atOnce}, each to its own end`, async () => {
       const gate = untilTestEnds(await makeGate())
@@ -33,7 +33,7 @@ describe.skipIf(reason !== undefined)(
         readable: [gate.directory],
       })
       const script = `echo up; until [ -e ${gate.directory}/open ]; do sleep 1; done; exec cat`
-      const small = { cpu: 50, memory: '32Mi', disk: '1Mi', timeout: '110s' } as const
+      const small = { cpu: 50, memory: '32Mi', disk: '1Mi', timeout: '170s' } as const
       await plane.agents.deploy(
         shellAgent('waiter', script, { resources: small, filesystem: { read: [gate.directory] } }),
       )
@@ -59,7 +59,7 @@ describe.skipIf(reason !== undefined)(
     it(`lose nothing of what they print: ${printers} times ${printedBytes / MiB} MiB`, async () => {
       const random = makeSeededRandom()
       const { engine, plane, pid } = await openScene({ cpuMillicores: 20_000 })
-      const resources = { cpu: 1000, memory: '128Mi', disk: '16Mi', timeout: '110s' } as const
+      const resources = { cpu: 1000, memory: '128Mi', disk: '16Mi', timeout: '170s' } as const
       await plane.agents.deploy(
         aManifest('printer', { task: { command: ['node', '-e', printing] }, resources }),
       )
