@@ -141,4 +141,16 @@ describeOnHosts(hostKinds, 'an agent has no way to', (kind) => {
       expect(stdout.toString().trim()).toMatch(otherwise[kind.name]?.[name]?.[0] ?? answer)
       expect(exit.code).toBe(0)
     })
+
+  it('the guest program: change it, or put another in its place', async () => {
+    const digest = async () => (await box().sh('sha256sum "$1"', kind.guestPlace)).stdout.toString()
+    const before = await digest()
+    const { exit } = await box().sh(
+      'echo x >> "$1" || rm "$1" || mv "$1" /tmp || chmod 777 "$1" || ln -f /bin/sh "$1"',
+      kind.guestPlace,
+    )
+    expect(exit.code).not.toBe(0)
+    expect(before).toContain(kind.guestPlace)
+    expect(await digest()).toBe(before)
+  })
 })

@@ -128,6 +128,13 @@ describeOnHosts(hostKinds, 'the host survives', (kind) => {
       ])('and nothing else can be filled: %s', async (path) => {
         expect((await shared().sh('echo x > "$1/fill"', path)).exit.code).not.toBe(0)
       })
+
+      it('no core dump is written', async () => {
+        const { stdout } = await shared().sh(
+          'ulimit -c; sh -c "kill -SEGV \\$\\$"; for d in /workspace /tmp; do cd $d && echo *; done',
+        )
+        expect(stdout.toString()).toBe('0\n*\n*\n')
+      })
     })
   })
 

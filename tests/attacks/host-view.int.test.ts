@@ -84,18 +84,6 @@ describeOnHosts(hostKinds, 'inside a sandbox', (kind) => {
       )
     })
 
-    it('cannot be changed where they are the guest’s', async () => {
-      const digest = async () =>
-        (await box().sh('sha256sum "$1"', kind.guestPlace)).stdout.toString()
-      const before = await digest()
-      const { exit } = await box().sh(
-        'echo x >> "$1" || rm "$1" || mv "$1" /tmp || chmod 777 "$1" || ln -f /bin/sh "$1"',
-        kind.guestPlace,
-      )
-      expect(exit.code).not.toBe(0)
-      expect(await digest()).toBe(before)
-    })
-
     it('do not name the host or its users', async () => {
       const { stdout } = await box().sh(
         'hostname 2>/dev/null || cat /proc/sys/kernel/hostname; cat /etc/passwd; id -u; id -g',
@@ -291,13 +279,6 @@ describeOnHosts(hostKinds, 'inside a sandbox', (kind) => {
       // HOSTNAME is `sandbox`, and what the engine gives the guest.
       const known = /^(PATH|HOME|PWD|OLDPWD|SHLVL|HOSTNAME|_)$/
       expect([...names].filter((name) => name && !known.test(name))).toEqual([])
-    })
-
-    it('leave no core dump', async () => {
-      const { stdout } = await box().sh(
-        'ulimit -c; sh -c "kill -SEGV \\$\\$"; for d in /workspace /tmp; do cd $d && echo *; done',
-      )
-      expect(stdout.toString()).toBe('0\n*\n*\n')
     })
   })
 
