@@ -38,7 +38,7 @@ it('names what an engine lacks, each with its remedy', async () => {
   for (const { state, remedy } of findings) if (state !== 'ok') expect(remedy).toBeTruthy()
 })
 
-it('takes an absent engine for a warning, since there are other sandboxes', () => {
+it('says what to do where there is no engine', () => {
   const cause = Object.assign(new Error('connect'), { code: 'ENOENT' })
   const [finding] = diagnoseAbsence(engineUnreachable(parseEngineEndpoint(undefined), cause))
   expect(finding).toMatchObject({
@@ -46,4 +46,9 @@ it('takes an absent engine for a warning, since there are other sandboxes', () =
     detail: expect.stringContaining('there is no socket'),
     remedy: expect.stringMatching(/^Start Docker/),
   })
+})
+
+it('tells an engine that hangs from one that is absent', () => {
+  const [finding] = diagnoseAbsence(new DOMException('timeout', 'TimeoutError'))
+  expect(finding).toMatchObject({ state: 'missing', remedy: expect.stringContaining('restart') })
 })

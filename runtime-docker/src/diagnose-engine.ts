@@ -23,6 +23,7 @@ export function diagnoseEngine(
 
 /** What it shows of one that does not. */
 export function diagnoseAbsence(error: unknown): readonly HostFinding[] {
+  if (error instanceof DOMException && error.name === 'TimeoutError') return [hanging]
   if (!(error instanceof AegisError)) throw error
   const [, detail = error.message, remedy] = /^(.*?)\. ([A-Z].*)$/s.exec(error.message) ?? []
   return [
@@ -33,6 +34,13 @@ export function diagnoseAbsence(error: unknown): readonly HostFinding[] {
       remedy: remedy ?? 'apt-get install docker.io && systemctl start docker',
     },
   ]
+}
+
+const hanging: HostFinding = {
+  name: 'docker',
+  state: 'missing',
+  detail: 'no containers: the engine accepts connections and does not answer',
+  remedy: 'systemctl restart docker',
 }
 
 function engine(facts: EngineFacts, { name }: EngineEndpoint): HostFinding {

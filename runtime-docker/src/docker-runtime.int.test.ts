@@ -1,5 +1,6 @@
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -113,8 +114,28 @@ describe.skipIf(why)(`with an engine${why ? ` (${why})` : ''}`, () => {
     await (await runtime.boot(specOf('one'), never))[Symbol.asyncDispose]()
     const [volume] = await traces(engine, home)
     await engine.call('DELETE', `/volumes/${volume}`)
-    await using sandbox = await runtime.boot(specOf('two'), never)
-    expect(sandbox.id).toBe('two')
+    const names = ['two', 'three', 'four', 'five']
+    const booted = await Promise.all(names.map((name) => runtime.boot(specOf(name), never)))
+    expect(booted.map(({ id }) => id)).toEqual(names)
+    await Promise.all(booted.map((sandbox) => sandbox[Symbol.asyncDispose]()))
+  })
+
+  it('blames an image that hides the guest, and lets others boot beside it', async () => {
+    const home = await makeHome()
+    await symlink('/tmp', join(home, '.aegis'))
+    const query = { fromSrc: '-', repo: 'hider', tag: '1' }
+    const { stdout: body } = spawn('tar', ['-c', '-C', home, '.aegis'])
+    await engine.call('POST', '/images/create', { query, body })
+    await using runtime = await openRuntime(engine.host, home)
+    const hiding = specOf('bad', {
+      interpreter: { language: 'none', version: '', image: 'hider:1' },
+    })
+    const [bad, ...good] = await Promise.allSettled([
+      runtime.boot(hiding, never),
+      ...['one', 'two', 'three'].map((name) => runtime.boot(specOf(name), never)),
+    ])
+    expect(bad.status).toBe('rejected')
+    expect(good.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled'])
   })
 
   it('sweeps what a killed predecessor left, and nothing of another home', async () => {

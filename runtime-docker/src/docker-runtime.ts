@@ -57,6 +57,9 @@ export interface DockerRuntimeOptions extends GuestTiming {
   readonly startsAtOnce?: number
 }
 
+/** How long an engine may take to say what it is. */
+const diagnosisTimeoutMs = 10_000
+
 /**
  * Opens the container sandbox. The engine is not asked before it is needed, so a daemon starts at
  * once, and without one: `diagnose` then says so, and `boot` fails with `unavailable`.
@@ -110,9 +113,10 @@ export function openDockerRuntime(options: DockerRuntimeOptions): SandboxRuntime
     await using undo = new AsyncDisposableStack()
     undo.defer(() => void live.delete(spec.id))
     await marker.set()
-    return await bootContainer(host, spec, undo, signal).catch((error: unknown) => {
+    return await bootContainer(host, spec, undo, signal).catch(async (error: unknown) => {
+      const image = spec.interpreter.image ?? ''
       if (!(error instanceof AegisError) || error.code !== guestMissing) throw error
-      guestVolume.forget()
+      if (!(await guestVolume.restore(image, signal))) throw error
       return bootContainer(host, spec, undo, signal)
     })
   }
@@ -137,7 +141,8 @@ export function openDockerRuntime(options: DockerRuntimeOptions): SandboxRuntime
     async diagnose(signal) {
       signal.throwIfAborted()
       try {
-        return diagnoseEngine(await facts.fresh(signal), client.endpoint, rules)
+        const answered = AbortSignal.any([signal, AbortSignal.timeout(diagnosisTimeoutMs)])
+        return diagnoseEngine(await facts.fresh(answered), client.endpoint, rules)
       } catch (error) {
         signal.throwIfAborted()
         return diagnoseAbsence(error)

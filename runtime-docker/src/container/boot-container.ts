@@ -156,6 +156,8 @@ async function openWorkspace(
   await client.run({ method: 'POST', path: '/volumes/create', body }, never)
   const carrier = { client, owner, reaper, volume, image, directory: workspaceDirectory }
   const opening = openCarrier(carrier, never)
+  // Whoever boots hears of it when all else is there.
+  opening.catch(() => {})
   steps.defer(async () => (await opening.catch(() => undefined))?.[Symbol.asyncDispose]())
   return makeWorkspaceVolume({ carrier: opening, limitBytes: limits.diskBytes, user })
 }

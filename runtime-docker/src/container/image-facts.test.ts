@@ -29,6 +29,17 @@ describe('an image', () => {
     expect((await read(imageWith({ Env: ['PATH=/opt/bin'] }))).env).toEqual({ PATH: '/opt/bin' })
   })
 
+  it('may not speak for AEGIS', async () => {
+    const { env } = await read(imageWith({ Env: ['PATH=/bin', 'AEGIS_BOOTSTRAP_STANDBY=1'] }))
+    expect(env).toEqual({ PATH: '/bin' })
+  })
+
+  it('may not carry labels without measure', async () => {
+    await expect(read(imageWith({ Labels: { note: 'x'.repeat(65_536) } }))).rejects.toMatchObject({
+      code: 'image.labels',
+    })
+  })
+
   it('may want volumes', async () => {
     const { volumes } = await read(imageWith({ Volumes: { '/data/': {}, '/a//b': {} } }))
     expect(volumes).toEqual(['/data', '/a/b'])

@@ -19,7 +19,7 @@ export interface ImageReader {
   /**
    * `machine` is the engine's, as `uname -m` says.
    * @throws AegisError `not-found` / `image.absent` · `unsupported` / `image.platform` · `invalid` /
-   * `image.volume`
+   * `image.volume`, `image.labels`
    */
   read(image: string, machine: string, signal: AbortSignal): Promise<ImageFacts>
 }
@@ -27,6 +27,8 @@ export interface ImageReader {
 /** Images that are remembered; each is a few hundred bytes. */
 const rememberedMax = 256
 const volumesMax = 32
+/** Characters. Whatever lists containers or tells of their end repeats the labels of their image. */
+const labelsMax = 64 * 1024
 const variablesMax = 256
 
 const inspected = z.object({
@@ -37,6 +39,7 @@ const inspected = z.object({
     .object({
       Env: z.array(z.string().max(32_768)).max(variablesMax).nullish(),
       Volumes: z.record(z.string().max(4096), z.unknown()).nullish(),
+      Labels: z.record(z.string(), z.string()).nullish(),
     })
     .nullish(),
 })
@@ -61,6 +64,7 @@ export function makeImageReader(client: EngineClient): ImageReader {
           'image.platform',
           `The image ${disarm(image)} is for ${disarm(`${platform.os}/${platform.architecture}`)}, and the engine's machine is linux/${disarm(machine)}. Choose an image that was built for it too`,
         )
+      refuseLargeLabels(image, found.Config?.Labels ?? {})
       const facts: ImageFacts = {
         id: found.Id,
         env: environmentOf(found.Config?.Env ?? []),
@@ -71,6 +75,15 @@ export function makeImageReader(client: EngineClient): ImageReader {
       return facts
     },
   }
+}
+
+function refuseLargeLabels(image: string, labels: Readonly<Record<string, string>>): void {
+  if (JSON.stringify(labels).length <= labelsMax) return
+  throw new AegisError(
+    'invalid',
+    'image.labels',
+    `The image ${disarm(image)} carries labels of more than ${labelsMax} characters, which the engine would repeat in all it tells. Build it without them`,
+  )
 }
 
 export const absent = (image: string, cause: unknown): AegisError =>
@@ -90,10 +103,14 @@ function remember(remembered: Map<string, ImageFacts>, facts: ImageFacts): void 
 /** What Docker itself sets where an image sets none. */
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
+/** What AEGIS alone tells an agent. */
+const ownVariables = 'AEGIS_'
+
 function environmentOf(lines: readonly string[]): Readonly<Record<string, string>> {
   const pairs = lines.flatMap((line): [string, string][] => {
     const at = line.indexOf('=')
-    return at > 0 && !line.includes('\0') ? [[line.slice(0, at), line.slice(at + 1)]] : []
+    const usable = at > 0 && !line.includes('\0') && !line.startsWith(ownVariables)
+    return usable ? [[line.slice(0, at), line.slice(at + 1)]] : []
   })
   return { PATH: defaultPath, ...Object.fromEntries(pairs) }
 }

@@ -9,6 +9,9 @@ const containers = z.array(
 )
 const volumes = z.object({ Volumes: z.array(z.object({ Name: z.string().max(1000) })).nullish() })
 
+/** The list repeats the labels of each container's image. */
+const listMaxBytes = 256 << 20
+
 interface Deps {
   readonly client: EngineClient
   readonly owner: Owner
@@ -32,7 +35,7 @@ export async function sweepEngine(
   const { prefix } = owner
   const byLabel = JSON.stringify({ label: [`${ownerLabel}=${owner.tag}`] })
   const byName = JSON.stringify({ name: [prefix] })
-  const list = { method: 'GET', path: '/containers/json' } as const
+  const list = { method: 'GET', path: '/containers/json', answerMaxBytes: listMaxBytes } as const
   const [boxes, disks] = await Promise.all([
     client.call(containers, { ...list, query: { all: 'true', filters: byLabel } }, signal),
     // One that the engine made in the place of ours has its name only.

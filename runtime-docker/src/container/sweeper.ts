@@ -1,6 +1,5 @@
-import type { Logger, SweepReport } from '@aegis/core'
+import { AegisError, type Logger, type SweepReport } from '@aegis/core'
 import type { EngineClient } from '../engine/engine-client.ts'
-import { isUnreachable } from '../engine/engine-failure.ts'
 import type { Owner } from './owner.ts'
 import type { Reaper } from './reaper.ts'
 import { sweepEngine } from './sweep-engine.ts'
@@ -49,11 +48,12 @@ export function makeSweeper({ client, owner, reaper, marker, logger, live }: Dep
         owed = false
         return report
       } catch (error) {
-        if (!isUnreachable(error)) throw error
+        // Whatever is wrong with the engine, the other runtimes can work.
+        if (!(error instanceof AegisError)) throw error
         owed = true
         logger?.warn(
           { err: error },
-          'the engine is away, so what an earlier run left there stays for now',
+          'the engine does not answer as it should, so what an earlier run left there stays for now',
         )
         return { removed: [] }
       }

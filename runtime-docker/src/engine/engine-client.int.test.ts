@@ -14,10 +14,11 @@ const anything = z.unknown()
 const get = (path: string) => ({ method: 'GET', path }) as const
 
 /** A client of an engine that says exactly what a test wants it to say. */
-async function engineThat(answer: RequestListener, apiVersion = '1.51') {
+async function engineThat(answer: RequestListener, apiVersion: string | (() => string) = '1.51') {
+  const version = () => (typeof apiVersion === 'string' ? apiVersion : apiVersion())
   const directory = await mkdtemp(join(tmpdir(), 'aegis-client-'))
   const server = createServer((incoming, outgoing) => {
-    if (incoming.url === '/_ping') outgoing.setHeader('api-version', apiVersion).end('OK')
+    if (incoming.url === '/_ping') outgoing.setHeader('api-version', version()).end('OK')
     else answer(incoming, outgoing)
   })
   server.listen(join(directory, 'sock'))
@@ -41,6 +42,21 @@ it('speaks the newest version that both know', async () => {
   await (await engineThat(answer, '1.41')).run(get('/info'), never)
   await (await engineThat(answer, '1.99')).run(get('/info'), never)
   expect(urls).toEqual(['/v1.41/info', '/v1.51/info'])
+})
+
+it('agrees anew on a version with an engine that was replaced', async () => {
+  let version = '1.41'
+  const client = await engineThat(
+    ({ url }, outgoing) => {
+      if (url === `/v${version}/info`) outgoing.end('{}')
+      else outgoing.writeHead(400).end('{"message":"client version 1.41 is too old"}')
+    },
+    () => version,
+  )
+  await client.run(get('/info'), never)
+  version = '1.44'
+  await client.run(get('/info'), never)
+  expect(await client.identify(never)).toMatchObject({ apiVersion: '1.44' })
 })
 
 it('refuses an engine that is too old, with the reason', async () => {

@@ -3,7 +3,7 @@ import { abortable } from '@aegis/sandbox'
 import type * as z from 'zod'
 import { type Attachment, openAttachment } from './attachment.ts'
 import type { EngineEndpoint } from './engine-endpoint.ts'
-import { disarm, engineNonsense } from './engine-failure.ts'
+import { disarm, engineNonsense, isUnreachable, refusalOf } from './engine-failure.ts'
 import {
   type EngineRequest,
   type EngineTransport,
@@ -64,23 +64,36 @@ export function openEngineClient(endpoint: EngineEndpoint): EngineClient {
   const transport = openEngineTransport(endpoint)
   const introduction = makeIntroduction(transport)
 
-  const versioned = async (request: EngineRequest, signal: AbortSignal): Promise<EngineRequest> => {
-    const { apiVersion } = await introduction(signal)
-    return { ...request, path: `/v${apiVersion}${request.path}` }
+  /** Sends a request in the version that was agreed upon; agrees anew with an engine that changed. */
+  const versioned = async <Answer>(
+    request: EngineRequest,
+    signal: AbortSignal,
+    send: (versioned: EngineRequest, signal: AbortSignal) => Promise<Answer>,
+  ): Promise<Answer> => {
+    const attempt = async (): Promise<Answer> => {
+      const { apiVersion } = await introduction.heard(signal)
+      return send({ ...request, path: `/v${apiVersion}${request.path}` }, signal)
+    }
+    return attempt().catch((error: unknown) => {
+      if (isUnreachable(error)) introduction.forget()
+      if (!isOtherVersion(error)) throw error
+      introduction.forget()
+      return attempt()
+    })
   }
 
   return {
     endpoint,
-    identify: introduction,
+    identify: introduction.heard,
     async call(schema, request, signal) {
-      const { text } = await transport.text(await versioned(request, signal), signal)
+      const { text } = await versioned(request, signal, transport.text)
       return parsed(schema, request, () => JSON.parse(text))
     },
     async run(request, signal) {
-      await transport.text(await versioned(request, signal), signal)
+      await versioned(request, signal, transport.text)
     },
     async *stream(schema, request, signal) {
-      const incoming = await transport.send(await versioned(request, signal), signal)
+      const incoming = await versioned(request, signal, transport.send)
       try {
         for await (const value of jsonLines(incoming)) yield parsed(schema, request, () => value)
       } catch (cause) {
@@ -99,7 +112,7 @@ export function openEngineClient(endpoint: EngineEndpoint): EngineClient {
         query: { path: directory, noOverwriteDirNonDir: 'true' },
         bytes: { content: tar, type: 'application/x-tar' },
       }
-      await transport.text(await versioned(request, signal), signal)
+      await versioned(request, signal, transport.text)
     },
     async attach(containerId, signal) {
       const request: EngineRequest = {
@@ -107,24 +120,35 @@ export function openEngineClient(endpoint: EngineEndpoint): EngineClient {
         path: `/containers/${containerId}/attach`,
         query: { stream: '1', stdin: '1', stdout: '1', stderr: '1' },
       }
-      return openAttachment(await transport.upgrade(await versioned(request, signal), signal))
+      return openAttachment(await versioned(request, signal, transport.upgrade))
     },
     [Symbol.dispose]: () => transport.close(),
   }
 }
 
-/** Asks the engine for its version once; again when that failed. */
+/** Asks the engine for its version once; again when that failed, or when told to forget it. */
 function makeIntroduction(transport: EngineTransport) {
   let known: Promise<EngineIdentity> | undefined
-  return async (signal: AbortSignal): Promise<EngineIdentity> => {
-    // Shared by all who wait, so no single one of them may cancel it.
-    const asking = known ?? ask(transport)
-    known = asking
-    asking.catch(() => {
-      if (known === asking) known = undefined
-    })
-    return abortable(asking, signal)
+  return {
+    async heard(signal: AbortSignal): Promise<EngineIdentity> {
+      // Shared by all who wait, so no single one of them may cancel it.
+      const asking = known ?? ask(transport)
+      known = asking
+      asking.catch(() => {
+        if (known === asking) known = undefined
+      })
+      return abortable(asking, signal)
+    },
+    forget() {
+      known = undefined
+    },
   }
+}
+
+/** What an engine answers that was replaced by one of another version since. */
+function isOtherVersion(error: unknown): boolean {
+  const refusal = refusalOf(error)
+  return refusal?.status === 400 && /client version .* is too (old|new)/.test(refusal.words)
 }
 
 const pingTimeoutMs = 10_000

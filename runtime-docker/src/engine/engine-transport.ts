@@ -28,6 +28,8 @@ export interface EngineRequest {
   readonly bytes?: { readonly content: Uint8Array | Readable; readonly type: string }
   /** Until the answer begins, and is complete where it is not a stream. Default 60,000. */
   readonly timeoutMs?: number
+  /** Longest answer that is no stream, in bytes. Default 16 MiB. */
+  readonly answerMaxBytes?: number
 }
 
 /** An HTTP connection that was handed over: both ends may speak now. */
@@ -104,7 +106,7 @@ export function openEngineTransport(endpoint: EngineEndpoint): EngineTransport {
       const deadline = deadlineOf(timeoutMs)
       try {
         const incoming = await transport.send(request, AbortSignal.any([signal, deadline.signal]))
-        const text = await readText(name, incoming, answerMaxBytes)
+        const text = await readText(name, incoming, request.answerMaxBytes ?? answerMaxBytes)
         return { text, headers: incoming.headers }
       } catch (cause) {
         signal.throwIfAborted()

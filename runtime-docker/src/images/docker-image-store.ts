@@ -88,8 +88,12 @@ export function openImageStore(options: ImageStoreOptions): DockerImageStore {
   }
 }
 
+/** The list repeats each image's labels, as long as those are. */
+const listMaxBytes = 256 << 20
+
 async function listed(engine: EngineClient, signal: AbortSignal): Promise<readonly HostImage[]> {
-  return engine.call(z.array(listedImageSchema), { method: 'GET', path: '/images/json' }, signal)
+  const request = { method: 'GET', path: '/images/json', answerMaxBytes: listMaxBytes } as const
+  return engine.call(z.array(listedImageSchema), request, signal)
 }
 
 /** Nothing else can be asked for: an address must not lead to another part of the API. */
