@@ -24,7 +24,7 @@ requireNode20()
 installDependencies()
 requireProgram('cc', 'gcc libc6-dev', 'compiles the guest, the program inside every sandbox')
 requireProgram('bwrap', 'bubblewrap', 'isolates agents on this host')
-if (script === 'scripts/test.ts') offerTestPackages()
+if (['scripts/test.ts', 'bench/run.ts'].includes(script)) offerTestPackages()
 process.exit(run(script, args))
 
 function requireNode20() {
