@@ -133,7 +133,10 @@ export interface ImageControl {
     onProgress: (progress: PullProgress) => void,
     signal: AbortSignal,
   ): Promise<Image>
-  /** Removes the images that this node fetched and that no agent needs. */
+  /**
+   * Removes the images that this node fetched and that no agent needs. One that cannot go stays, and
+   * the others go nevertheless. @throws `unavailable` / `engine.unreachable`
+   */
   prune(): Promise<PruneResult>
 }
 
@@ -145,6 +148,14 @@ export interface ImageSummary extends Image {
 export interface PruneResult {
   readonly removed: readonly Image[]
   readonly freedBytes: number
+  /** No agent needs these either, but they could not be removed. */
+  readonly kept: readonly KeptImage[]
+}
+
+export interface KeptImage {
+  readonly image: Image
+  /** Why it stays, in the words of the error. */
+  readonly reason: string
 }
 
 export interface SandboxControl {

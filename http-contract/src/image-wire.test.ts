@@ -34,11 +34,12 @@ it('carries images and who needs them over the wire without loss', () => {
   )
 })
 
-it('carries what was pruned over the wire without loss', () => {
+it('carries what was pruned, and what was not and why, over the wire without loss', () => {
+  const anyKept = fc.record({ image: anyImage, reason: fc.string() })
   fc.assert(
-    fc.property(fc.array(anyImage), fc.nat(), (removed, freedBytes) => {
-      const wire = pruneResult.parse(sent(pruneResultToWire({ removed, freedBytes })))
-      expect(pruneResultFromWire(wire)).toEqual({ removed, freedBytes })
+    fc.property(fc.array(anyImage), fc.nat(), fc.array(anyKept), (removed, freedBytes, kept) => {
+      const wire = pruneResult.parse(sent(pruneResultToWire({ removed, freedBytes, kept })))
+      expect(pruneResultFromWire(wire)).toEqual({ removed, freedBytes, kept })
     }),
   )
 })

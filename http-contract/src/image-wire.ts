@@ -21,6 +21,7 @@ export const imageSummaries = z.array(imageSummary)
 export const pruneResult = z.object({
   removed: z.array(image),
   freed_bytes: z.number().min(0),
+  kept: z.array(z.object({ image, reason: z.string() })),
 })
 
 type ImageWire = z.infer<typeof image>
@@ -58,9 +59,11 @@ export const imageSummaryFromWire = (wire: ImageSummaryWire): ImageSummary => ({
 export const pruneResultToWire = (from: PruneResult): PruneResultWire => ({
   removed: from.removed.map(imageToWire),
   freed_bytes: from.freedBytes,
+  kept: from.kept.map(({ image, reason }) => ({ image: imageToWire(image), reason })),
 })
 
 export const pruneResultFromWire = (wire: PruneResultWire): PruneResult => ({
   removed: wire.removed.map(imageFromWire),
   freedBytes: wire.freed_bytes,
+  kept: wire.kept.map(({ image, reason }) => ({ image: imageFromWire(image), reason })),
 })

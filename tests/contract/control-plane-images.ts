@@ -66,7 +66,7 @@ export function describeControlPlaneImages(
       expect(await host.plane.images.list({ all: true })).toEqual([])
     })
 
-    it('prunes what it fetched and nobody needs, and nothing else', async () => {
+    it('prunes what it fetched and nobody needs, and says why the rest of that stays', async () => {
       await using host = await open()
       const { agents, images } = host.plane
       for (const reference of ['idle:1', 'used:1']) host.images.publish(reference)
@@ -75,8 +75,9 @@ export function describeControlPlaneImages(
       const used = await images.pull('used:1', ignore, forever)
       host.images.use(used.id)
       await agents.deploy(inDocker('echo'))
-      expect(await images.prune()).toEqual({ removed: [idle], freedBytes: idle.sizeBytes })
-      expect(await images.prune()).toEqual({ removed: [], freedBytes: 0 })
+      const kept = [{ image: used, reason: `A container still needs the image ${used.id}.` }]
+      expect(await images.prune()).toEqual({ removed: [idle], freedBytes: idle.sizeBytes, kept })
+      expect(await images.prune()).toEqual({ removed: [], freedBytes: 0, kept })
       const left = (await images.list({ all: true })).map(({ id }) => id)
       expect(left).toContain(built.id)
       expect(left).toHaveLength(3)

@@ -1,4 +1,4 @@
-import { AegisError, type ImageSummary } from '@aegis/core'
+import { AegisError, type ImageSummary, type PruneResult } from '@aegis/core'
 import { describe, expect, it } from 'vitest'
 import { anImage, aProgress } from '../testing/an-image.ts'
 import { type FakeControlPlane, fakeContext } from '../testing/fake-context.ts'
@@ -103,7 +103,10 @@ describe('aegis image pull', () => {
 })
 
 describe('aegis image prune', () => {
-  const setUp = (options: { answer?: boolean; json?: boolean }) => {
+  const setUp = (
+    options: { answer?: boolean; json?: boolean },
+    result: PruneResult = { removed: [anImage()], freedBytes: 100 * 1024 * 1024, kept: [] },
+  ) => {
     let pruned = 0
     const used = anImage({ references: ['node:18'], agents: ['echo'] })
     const foreign = anImage({ references: ['redis:7'], pulled: false })
@@ -113,7 +116,7 @@ describe('aegis image prune', () => {
           list: async () => [anImage(), used, foreign],
           prune: async () => {
             pruned += 1
-            return { removed: [anImage()], freedBytes: 100 * 1024 * 1024 }
+            return result
           },
         },
       },
@@ -130,6 +133,37 @@ describe('aegis image prune', () => {
     expect(asked).toEqual(['Remove 1 image, up to 120 MiB?'])
     expect(terminal.stdout()).toBe('Removed python:3.11 (aaaaaaaaaaaa)\nFreed 100 MiB of 1 image\n')
     expect(pruned()).toBe(1)
+  })
+
+  const kept = [{ image: anImage(), reason: 'a container needs it: \x1b[2Jweb' }]
+
+  it('says what stays and why, beside what went', async () => {
+    const removed = [anImage({ references: ['node:18'] })]
+    const { context, terminal } = setUp({ answer: true }, { removed, freedBytes: 1024, kept })
+    expect(await pruneImages(context, [], {})).toBe(0)
+    expect(terminal.stdout().split('\n')).toEqual([
+      'Removed node:18 (aaaaaaaaaaaa)',
+      expect.stringMatching(/^Kept python:3\.11 \(a{12}\): a container needs it: .*web$/),
+      'Freed 1.0 KiB of 1 image',
+      '',
+    ])
+    expect(terminal.stdout()).not.toContain('\x1b')
+  })
+
+  it('does not claim that agents need what could not be removed', async () => {
+    const { context, terminal } = setUp({ answer: true }, { removed: [], freedBytes: 0, kept })
+    expect(await pruneImages(context, [], {})).toBe(0)
+    expect(terminal.stdout()).toMatch(/^Kept python:3\.11 .*\nNothing was removed\.\n$/)
+  })
+
+  it('gives programs what stays and why', async () => {
+    const result = { removed: [], freedBytes: 0, kept }
+    const { context, terminal } = setUp({ json: true }, result)
+    await pruneImages(context, [], { yes: true })
+    expect(JSON.parse(terminal.stdout())).toMatchObject({
+      removed: [],
+      kept: [{ image: { references: ['python:3.11'] }, reason: kept[0]?.reason }],
+    })
   })
 
   it('removes nothing after a no', async () => {
@@ -159,7 +193,10 @@ describe('aegis image prune', () => {
 
   it('asks nothing when there is nothing to remove', async () => {
     const { context, terminal, asked } = fakeContext({
-      images: { list: async () => [], prune: async () => ({ removed: [], freedBytes: 0 }) },
+      images: {
+        list: async () => [],
+        prune: async () => ({ removed: [], freedBytes: 0, kept: [] }),
+      },
     })
     await pruneImages(context, [], {})
     expect(asked).toEqual([])

@@ -1,4 +1,4 @@
-import { AegisError, type ImageSummary } from '@aegis/core'
+import { AegisError, type Image, type ImageSummary, type PruneResult } from '@aegis/core'
 import { pruneResultToWire } from '@aegis/http-contract'
 import type { CommandContext, CommandHandler } from '../program/command-context.ts'
 import { exitCodes } from '../program/exit-code.ts'
@@ -28,15 +28,22 @@ export const pruneImages: CommandHandler<{ readonly yes?: boolean }> = async (
     terminal.document(pruneResultToWire(result))
     return exitCodes.success
   }
-  for (const image of result.removed) {
-    terminal.line(`Removed ${sanitiseLine(`${nameImage(image)} (${shortImageId(image.id)})`)}`)
+  for (const image of result.removed) terminal.line(`Removed ${shown(image)}`)
+  for (const { image, reason } of result.kept) {
+    terminal.line(`Kept ${shown(image)}: ${sanitiseLine(reason)}`)
   }
-  terminal.line(
-    result.removed.length === 0
-      ? 'Nothing to remove: agents need every image that this node fetched.'
-      : `Freed ${formatBytes(result.freedBytes)} of ${count(result.removed.length, 'image')}`,
-  )
+  terminal.line(summary(result))
   return exitCodes.success
+}
+
+const shown = (image: Image): string =>
+  sanitiseLine(`${nameImage(image)} (${shortImageId(image.id)})`)
+
+function summary({ removed, freedBytes, kept }: PruneResult): string {
+  if (removed.length > 0)
+    return `Freed ${formatBytes(freedBytes)} of ${count(removed.length, 'image')}`
+  if (kept.length > 0) return 'Nothing was removed.'
+  return 'Nothing to remove: agents need every image that this node fetched.'
 }
 
 /** @throws AegisError `invalid` / `confirmation.missing` where nobody can be asked */

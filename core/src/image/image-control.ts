@@ -1,5 +1,5 @@
 import type { AgentQueries } from '../agent/agent-queries.ts'
-import type { ImageControl, ImageSummary, PruneResult } from '../control-plane.ts'
+import type { ImageControl, ImageSummary, KeptImage, PruneResult } from '../control-plane.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { SandboxRuntime } from '../sandbox/sandbox-runtime.ts'
 import { parseImageReference } from './image-reference.ts'
@@ -42,11 +42,15 @@ export function makeImageControl({ runtimes, agents }: Deps): ImageControl {
 
     async prune(): Promise<PruneResult> {
       const removed: Image[] = []
+      const kept: KeptImage[] = []
       for (const { agents: users, ...image } of await all()) {
         if (!image.pulled || users.length > 0) continue
-        if (await gone(store(), image)) removed.push(image)
+        const reason = await remove(store(), image)
+        if (reason === undefined) removed.push(image)
+        else kept.push({ image, reason })
       }
-      return { removed, freedBytes: removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) }
+      const freedBytes = removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+      return { removed, freedBytes, kept }
     },
   }
 }
@@ -55,13 +59,16 @@ export function makeImageControl({ runtimes, agents }: Deps): ImageControl {
 const isPinned = (pin: PinnedImage | undefined, { id, digests }: Image): boolean =>
   pin !== undefined && (pin.id === id || (pin.digest !== undefined && digests.includes(pin.digest)))
 
-/** Whether it could be removed; one that a container still runs in stays. */
-async function gone(store: ImageStore, { id }: Image): Promise<boolean> {
+/**
+ * Why the image stays, or undefined once it is gone. An engine that is away would give each image
+ * the same reason: that ends the whole pruning.
+ */
+async function remove(store: ImageStore, { id }: Image): Promise<string | undefined> {
   try {
     await store.remove(id, new AbortController().signal)
-    return true
+    return undefined
   } catch (error) {
-    if (error instanceof AegisError && error.code === 'image.used') return false
+    if (error instanceof AegisError && error.code !== 'engine.unreachable') return error.message
     throw error
   }
 }
