@@ -1,6 +1,6 @@
 import type { AgentId, Isolation } from '@aegis/core'
 import { failureToWire } from '@aegis/http-contract'
-import { deployShown } from '../agent/deploy-shown.ts'
+import { deployUnlessSame } from '../agent/deploy-unless-same.ts'
 import { makePullReport } from '../image/pull-report.ts'
 import { isManifestPath, loadManifest } from '../input/load-manifest.ts'
 import { parseInput } from '../input/parse-input.ts'
@@ -36,7 +36,7 @@ export const executeTask: CommandHandler<ExecuteFlags> = async (context, [agent 
   const { agents, executions } = connection.controlPlane
   let ref: string | AgentId = agent
   if (manifest !== undefined) {
-    const deployed = await deployShown(context, agents, manifest, { replace: true })
+    const deployed = await deployUnlessSame(context, agents, manifest)
     if (deployed === 'interrupted') return exitCodes.interrupted
     const { name } = manifest.metadata
     if (deployed.changed && !context.terminal.json) {
