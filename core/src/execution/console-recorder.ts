@@ -2,7 +2,10 @@ import type { Clock } from '../kernel/clock.ts'
 import type { ExecutionEvent } from './execution-event.ts'
 
 export interface ConsoleRecorder {
-  /** Resolves at the end of the stream, with all of it stored; rejects as soon as storing fails. */
+  /**
+   * Resolves at the end of the stream, with all of it noted: what is noted later is stored behind
+   * it. Rejects as soon as storing fails.
+   */
   readonly finished: Promise<void>
   /** What came so far, at most `keepCharacters`; a note tells what was cut. */
   text(): string
@@ -46,11 +49,15 @@ export function recordConsole(options: Options): ConsoleRecorder {
   let waiting = ''
   let flushing: Promise<void> | undefined
 
+  const noteNext = (): Promise<void> => {
+    const text = waiting.slice(0, maxEventCharacters)
+    waiting = waiting.slice(text.length)
+    return note({ type: 'execution.console', iteration, stream, text, at: clock.now() })
+  }
+
   const flush = async (): Promise<void> => {
     while (waiting !== '') {
-      const text = waiting.slice(0, maxEventCharacters)
-      waiting = waiting.slice(text.length)
-      await note({ type: 'execution.console', iteration, stream, text, at: clock.now() })
+      await noteNext()
       if (waiting.length < maxEventCharacters && !hurry.aborted) {
         await clock.sleep(minIntervalMs, hurry).catch(() => undefined)
       }
@@ -75,7 +82,7 @@ export function recordConsole(options: Options): ConsoleRecorder {
     for await (const chunk of chunks) await take(decoder.decode(chunk, { stream: true }))
     over.abort()
     await take(decoder.decode())
-    while (flushing !== undefined) await flushing
+    while (waiting !== '') void noteNext().catch(failed.reject)
   }
 
   return {
