@@ -44,6 +44,9 @@ interface SceneOptions {
   readonly beforeBoot?: Parameters<typeof openFakeRuntime>[0]['beforeBoot']
   /** Makes the end of a sandbox wait. */
   readonly beforeDispose?: (id: string) => Promise<void>
+  /** Changes what the node sees of the runtime. */
+  readonly disguise?: (runtime: SandboxRuntime) => SandboxRuntime
+  readonly hostPaths?: NodeConfig['spec']['runtime']['host_paths']
 }
 
 export interface Scene {
@@ -71,11 +74,12 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     commands: { agent: standingBy(options.agent ?? echoInput, options.standby) },
     ...(options.beforeBoot && { beforeBoot: options.beforeBoot }),
   })
+  const { disguise = (same) => same } = options
   const node = makeNode({
     ...store,
-    config: configWith(options.warmPool ?? { enabled: false }),
+    config: configWith(options.warmPool ?? { enabled: false }, options.hostPaths),
     gateway: options.gateway ?? closedGateway,
-    runtimes: new Map([['process', slowToEnd(runtime, options.beforeDispose)]]),
+    runtimes: new Map([['process', disguise(slowToEnd(runtime, options.beforeDispose))]]),
     bootstrap: () => bootstrap,
     validators: [exitCodeValidator, outputValidator],
     limitsOf: () => ({ ...limits, ...options.limits }),
@@ -191,7 +195,10 @@ function countingIds(store: InMemoryStore): Ids {
   }
 }
 
-const configWith = (warmPool: SceneOptions['warmPool']): NodeConfig => ({
+const configWith = (
+  warmPool: SceneOptions['warmPool'],
+  hostPaths: SceneOptions['hostPaths'],
+): NodeConfig => ({
   apiVersion: '100monkeys.ai/v1',
   kind: 'NodeConfig',
   metadata: { name: 'test', labels: {} },
@@ -211,7 +218,7 @@ const configWith = (warmPool: SceneOptions['warmPool']): NodeConfig => ({
       warm_pool: { enabled: true, idle_seconds: 60, max_size: 16, ...warmPool },
       enable_disk_quotas: true,
       orchestrator_url: 'http://localhost:8000',
-      host_paths: { read: ['/srv/data'], write: [] },
+      host_paths: hostPaths ?? { read: ['/srv/data'], write: [] },
       cgroup_parent: 'aegis',
       allow_weaker: [],
       uid_range: { first: 1, count: 1 },

@@ -1,6 +1,5 @@
 import type { AgentManifest } from '../agent/agent-manifest.ts'
 import type { AgentQueries } from '../agent/agent-queries.ts'
-import { imageForRun } from '../image/image-for-run.ts'
 import type { PinnedImage } from '../image/image-store.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { EventStore } from '../kernel/event-store.ts'
@@ -13,6 +12,7 @@ import { startDeadline } from './deadline.ts'
 import { type ExistingExecution, type IterationOutcome, isTerminal } from './execution.ts'
 import type { Failure } from './execution-event.ts'
 import { type ExecutionJournal, openJournal } from './execution-journal.ts'
+import { type ImageSource, makeImageSource } from './image-source.ts'
 import { type LiveExecution, type LiveExecutions, StopReason } from './live-executions.ts'
 import { renderPrompt } from './render-prompt.ts'
 import { type IterationDeps, type IterationPlan, runIteration } from './run-iteration.ts'
@@ -89,7 +89,8 @@ async function iterate(deps: RunDeps, journal: ExecutionJournal, run: Run): Prom
     return
   }
   // Fetching an image is no time of the agent's.
-  const image = await imageOf(deps, journal, prepared, live.signal)
+  const fetchImage = makeImageSource(deps, journal, prepared)
+  const image = await imageOf(deps, prepared, fetchImage, live.signal)
   if (image !== undefined && 'cause' in image) {
     await journal.decide({ type: 'fail', failure: image, at: clock.now() })
     return
@@ -115,7 +116,7 @@ async function iterate(deps: RunDeps, journal: ExecutionJournal, run: Run): Prom
       action: prompt,
       at: clock.now(),
     })
-    const part = { ...prepared, image, iteration, prompt, history }
+    const part = { ...prepared, image, fetchImage, iteration, prompt, history }
     const outcome = await bothEnded(timedIteration(deps, journal, part, run), begun)
     const { maxIterations } = prepared
     await journal.decide({ type: 'end-iteration', outcome, maxIterations, at: clock.now() })
@@ -124,18 +125,16 @@ async function iterate(deps: RunDeps, journal: ExecutionJournal, run: Run): Prom
 
 /** What it boots from, fetched when it has to be. */
 async function imageOf(
-  { clock, images: table, pool }: RunDeps,
-  { note }: ExecutionJournal,
+  { pool }: RunDeps,
   recipe: Prepared,
+  fetchImage: ImageSource,
   signal: AbortSignal,
 ): Promise<PinnedImage | Failure | undefined> {
-  const { manifest, runtime, image: pin } = recipe
-  const store = runtime.images
-  if (store === undefined) return undefined
-  // What waits was booted from it.
-  if (pin !== undefined && pool?.holds(recipe)) return pin
+  const { runtime, image: pin } = recipe
+  // What waits was booted from it. Where another takes that first, it is fetched after all.
+  if (runtime.images !== undefined && pin !== undefined && pool?.holds(recipe)) return pin
   try {
-    return await imageForRun({ clock, table, note }, { store, manifest, pin }, signal)
+    return await fetchImage(signal)
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof AegisError)) throw error
@@ -163,7 +162,8 @@ async function prepare(
   return { agentId, agentRevision, manifest, image, runtime, limits, maxIterations }
 }
 
-type IterationPart = Prepared & Pick<IterationPlan, 'iteration' | 'prompt' | 'history'>
+type IterationPart = Prepared &
+  Pick<IterationPlan, 'fetchImage' | 'iteration' | 'prompt' | 'history'>
 
 /** One iteration within its own time; running out of that refuses the iteration, no more. */
 async function timedIteration(

@@ -6,9 +6,11 @@ import type { SandboxRecipe } from '../pool/sandbox-recipe.ts'
 import type { WarmPool } from '../pool/warm-pool.ts'
 import type { Exit, SandboxProcess } from '../sandbox/sandbox.ts'
 import type { AgentGateway, SandboxDoor } from './agent-gateway.ts'
+import { awaitEngine } from './await-engine.ts'
 import { recordConsole } from './console-recorder.ts'
 import type { IterationOutcome, IterationRecord } from './execution.ts'
 import type { ExecutionEvent, FailureCause } from './execution-event.ts'
+import type { ImageSource } from './image-source.ts'
 import { iterationEnvironment } from './iteration-environment.ts'
 import { type IterationResult, judge, type Validator } from './validate-iteration.ts'
 
@@ -21,6 +23,8 @@ export interface IterationDeps extends PrepareDeps {
 
 export interface IterationPlan extends SandboxRecipe {
   readonly executionId: ExecutionId
+  /** Called before a boot: `image` itself may be gone from the host, as long as a sandbox waits. */
+  readonly fetchImage: ImageSource
   readonly iteration: number
   readonly prompt: string
   readonly history: readonly IterationRecord[]
@@ -117,7 +121,7 @@ async function obtain(
   const startMs = clock.monotonicMs()
   signal.throwIfAborted()
   const claimed = await pool?.claim(plan, signal)
-  const box = claimed ?? (await prepareSandbox(deps, plan, { ahead: false }, signal))
+  const box = claimed ?? (await bootOwn(deps, plan, signal))
   const bootMs = Math.round(clock.monotonicMs() - startMs)
   box.serve(plan.executionId, occupant)
   const { id: sandboxId, isolation, applicationKernel } = box.sandbox
@@ -136,6 +140,16 @@ async function obtain(
     })
     .catch(() => box.destroy())
   return { box, ahead: claimed !== undefined }
+}
+
+async function bootOwn(
+  deps: IterationDeps,
+  plan: IterationPlan,
+  signal: AbortSignal,
+): Promise<PreparedSandbox> {
+  const recipe = { ...plan, image: await plan.fetchImage(signal) }
+  const boot = () => prepareSandbox(deps, recipe, { ahead: false }, signal)
+  return awaitEngine(deps.clock, boot, signal)
 }
 
 /** Runs the program to its end; undefined when the sandbox had ended before it could start. */
@@ -244,7 +258,7 @@ function refusalOf(error: AegisError): IterationOutcome {
 }
 
 function causeOf(error: AegisError): FailureCause {
-  if (error.code === 'boot_failed') return 'boot_failed'
+  if (error.code === 'boot_failed' || error.code === 'image_failed') return error.code
   if (error.kind === 'unsupported') return 'unsupported'
   if (error.kind === 'unavailable') return 'sandbox_lost'
   return 'command_not_started'

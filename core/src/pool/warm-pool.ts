@@ -17,7 +17,7 @@ export interface WarmPool extends WarmLodgers, AsyncDisposable {
    * none, and its own is to be booted.
    */
   claim(recipe: SandboxRecipe, signal: AbortSignal): Promise<PreparedSandbox | undefined>
-  /** Whether a claim would find something. */
+  /** Whether a claim would find one that waits already. */
   holds(recipe: SandboxRecipe): boolean
   /** This revision of an agent is in use from now on, and `floor` of its sandboxes are kept. */
   welcome(agentId: AgentId, revision: number, floor?: PoolFloor): void
@@ -165,7 +165,7 @@ export function makeWarmPool({ room, idleMs, maxSize, ...deps }: Deps): WarmPool
       if (room.overdrawnBytes > 0) await makeRoom(room.overdrawnBytes, agentId)
       return undefined
     },
-    holds: (recipe) => (shelves.get(recipeKey(recipe))?.places.length ?? 0) > 0,
+    holds: (recipe) => shelves.get(recipeKey(recipe))?.ready ?? false,
     memoryOf: (agentId) =>
       [...shelves.values()]
         .filter(({ recipe }) => recipe.agentId === agentId)

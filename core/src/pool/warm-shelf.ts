@@ -19,6 +19,8 @@ export interface WarmShelf {
   /** Oldest first. */
   readonly places: readonly Place[]
   readonly booting: number
+  /** Whether one of them could be taken at once. */
+  readonly ready: boolean
   /** How many to keep, whether or not anybody comes. */
   floor: number
   readonly bootMs: number
@@ -147,6 +149,9 @@ export function makeWarmShelf(deps: Deps, recipe: SandboxRecipe): WarmShelf {
     floor: 0,
     get booting() {
       return places.filter(({ prepared }) => prepared === undefined).length
+    },
+    get ready() {
+      return places.some(({ prepared }) => prepared?.alive === true)
     },
     get bootMs() {
       return bootMs
