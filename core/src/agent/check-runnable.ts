@@ -30,8 +30,9 @@ export function chooseIsolation(
   refuseWeaker(own, asked, config)
   const wishes = [asked, own, config.default_isolation]
   const named = wishes.find((one) => one !== undefined && one !== 'inherit')
-  // Only containers can have an application kernel.
-  const wish = named ?? (sandbox === 'gvisor' ? 'docker' : undefined)
+  // Only containers can have an application kernel, or a graphics card.
+  const special = sandbox === 'gvisor' || manifest.spec.security.resources.gpu > 0
+  const wish = named ?? (special ? 'docker' : undefined)
   const available = [...runtimes.keys()].filter((one) => config.isolations.includes(one))
   const chosen = available.find((one) => one === wish || wish === undefined)
   if (chosen !== undefined) return chosen
