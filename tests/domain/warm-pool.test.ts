@@ -1,7 +1,9 @@
 import { PassThrough } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import type { AgentGateway, SandboxEvent } from '@aegis/core'
 import { aManifest, makeInMemoryStore } from '@aegis/core/testing'
 import { describe, expect, it } from 'vitest'
+import type { FakeCommand } from '../contract/fake-runtime.ts'
 import { forever, openScene, type Scene } from './domain-scene.ts'
 import { settled } from './fake-clock.ts'
 import { aborted, kept, openPool, runOne, startOf } from './pool-scene.ts'
@@ -219,6 +221,22 @@ describe('a warm sandbox', () => {
       if (started) scene.runtime.lose(oldest, 'sandbox_lost')
     })
     expect((await runOne(scene)).at(-1)).toEqual({ warm: true, id: next })
+  })
+
+  it('whose script is killed as it begins leaves its task to a new one, and to no third', async () => {
+    const killed: FakeCommand = async ({ stdin }) => {
+      await text(stdin)
+      for (const id of scene.runtime.live()) scene.runtime.lose(id, 'sandbox_lost')
+      return 0
+    }
+    const scene = await openPool({ agent: killed, standby: killed })
+    await scene.plane.agents.deploy(aManifest('echo', kept(5)))
+    await scene.until({ warm: 5 })
+    const id = await scene.plane.executions.execute('echo', 'Hello')
+    const events = await scene.finished(id)
+    expect(events.at(-1)).toMatchObject({ failure: { cause: 'sandbox_lost' } })
+    const booted = events.filter(({ type }) => type === 'execution.sandbox-booted')
+    expect(booted).toMatchObject([{ warm: true }, { warm: false }])
   })
 })
 

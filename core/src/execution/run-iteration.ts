@@ -55,10 +55,11 @@ export async function runIteration(
   const trace = { connected: false }
   const occupant = occupantOf(deps, plan, door, trace)
   try {
-    for (;;) {
-      const obtained = await obtain(deps, plan, occupant, signal)
+    for (let { pool } = deps; ; pool = undefined) {
+      const obtained = await obtain({ ...deps, pool }, plan, occupant, signal)
       const result = await runIn(deps, plan, obtained, signal)
-      // It was lost before it did anything, as one that waited may be: another one serves.
+      // What waited may be lost before it did anything. The next one is booted for this task, and
+      // its end is final.
       if (result === undefined || (isStillborn(obtained, result) && !trace.connected)) continue
       return await verdictOn(deps, result, signal)
     }
