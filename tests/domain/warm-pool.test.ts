@@ -195,6 +195,27 @@ describe('a warm sandbox', () => {
     await scene.until({ warm: 1, failed: 2 })
   })
 
+  it('that is lost with all others, as with their engine, is a single failure', async () => {
+    const scene = await openPool()
+    await scene.plane.agents.deploy(aManifest('echo', kept(4)))
+    await scene.until({ warm: 4 })
+    for (const id of scene.runtime.live()) scene.runtime.lose(id, 'sandbox_lost')
+    await scene.clock.advance(1000)
+    await scene.until({ warm: 4, failed: 4 })
+  })
+
+  it('that is lost after a while is replaced as soon as the first one', async () => {
+    const scene = await openPool()
+    await scene.plane.agents.deploy(aManifest('echo', kept(1)))
+    for (const failed of [1, 2, 3]) {
+      await scene.until({ warm: 1 })
+      await scene.clock.advance(60_000)
+      scene.runtime.lose(scene.runtime.live()[0] ?? '', 'sandbox_lost')
+      await scene.clock.advance(1000)
+      await scene.until({ warm: 1, failed })
+    }
+  })
+
   it('whose script ends while it waits is destroyed, and not booted again and again', async () => {
     const scene = await openPool({ standby: async () => 3 })
     const { told } = listen(scene)

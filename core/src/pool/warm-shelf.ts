@@ -53,6 +53,9 @@ interface Deps {
 const firstPauseMs = 1000
 const maxPauseMs = 60_000
 
+/** What has waited so long was of use, so that its end is the first failure again. */
+const steadyMs = 60_000
+
 /** Between two looks whether an image is on the host by now. */
 const imagePauseMs = 10_000
 
@@ -87,9 +90,18 @@ export function makeWarmShelf(deps: Deps, recipe: SandboxRecipe): WarmShelf {
     return index >= 0
   }
 
+  const succeeded = (): void => {
+    failures = 0
+    complaint = undefined
+  }
+
   /** The next try waits longer each time, and the log hears of it once, until one was of use. */
-  const backOff = (reason: string): void => {
-    notBeforeMs = clock.monotonicMs() + Math.min(firstPauseMs * 2 ** failures, maxPauseMs)
+  const backOff = (reason: string, waitedMs = 0): void => {
+    const nowMs = clock.monotonicMs()
+    // What ends within the pause may have ended of the same: it is no failure of another try.
+    if (nowMs < notBeforeMs) return
+    if (waitedMs >= steadyMs) succeeded()
+    notBeforeMs = nowMs + Math.min(firstPauseMs * 2 ** failures, maxPauseMs)
     failures += 1
     if (reason === complaint) return
     complaint = reason
@@ -114,9 +126,10 @@ export function makeWarmShelf(deps: Deps, recipe: SandboxRecipe): WarmShelf {
       bootMs = prepared.bootMs
       place.prepared = prepared
       prepared.wait()
+      const readyMs = clock.monotonicMs()
       void prepared.died.then((reason) => {
         if (!places.includes(place)) return
-        backOff(reason)
+        backOff(reason, clock.monotonicMs() - readyMs)
         evict(place, reason)
         onChange()
       })
@@ -191,8 +204,7 @@ export function makeWarmShelf(deps: Deps, recipe: SandboxRecipe): WarmShelf {
         place.lease[Symbol.dispose]()
         const prepared = place.prepared ?? (await waitedFor(place, signal))
         if (prepared !== undefined) {
-          failures = 0
-          complaint = undefined
+          succeeded()
           return prepared
         }
         signal.throwIfAborted()
