@@ -289,6 +289,20 @@ describe('nothing waits', () => {
     await scene.until({ warm: 2 })
   })
 
+  it('for an agent that is lent paths of the host, by its floor or after its tasks', async () => {
+    const scene = await openPool()
+    const lent = kept(1, { filesystem: { read: ['/srv/data'] } })
+    await scene.plane.agents.deploy(aManifest('lent', lent))
+    const own = kept(1, { filesystem: { read: ['/tmp/x'], write: ['/workspace'] } })
+    await scene.plane.agents.deploy(aManifest('own', own))
+    await scene.until({ warm: 1 })
+    await runOne(scene, 'lent')
+    expect((await runOne(scene, 'lent'))[0]?.warm).toBe(false)
+    await scene.clock.advance(1000)
+    expect(scene.runtime.live()).toHaveLength(1)
+    expect((await runOne(scene, 'own'))[0]?.warm).toBe(true)
+  })
+
   it('for a removed agent, nor boots for it', async () => {
     const gate = Promise.withResolvers<void>()
     const scene = await openPool({

@@ -34,6 +34,12 @@ export function specOf(
   }
 }
 
+/** Whether its sandbox shows paths of the host. */
+export function lendsHostPaths(manifest: AgentManifest): boolean {
+  const { read, write } = filesystemOf(manifest)
+  return read.length + write.length > 0
+}
+
 /** Which interpreter a manifest's language means, in the image that was pinned for it. */
 export function interpreterOf({ spec }: AgentManifest, image?: PinnedImage): Interpreter {
   const { language, version } = spec.runtime

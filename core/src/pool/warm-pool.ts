@@ -4,7 +4,7 @@ import type { AgentId } from '../kernel/ids.ts'
 import type { Logger } from '../kernel/logger.ts'
 import { poolSize } from './pool-size.ts'
 import type { PreparedSandbox } from './prepare-sandbox.ts'
-import { recipeKey, type SandboxRecipe } from './sandbox-recipe.ts'
+import { lendsHostPaths, recipeKey, type SandboxRecipe } from './sandbox-recipe.ts'
 import { makeWarmShelf, type Place, type WarmShelf } from './warm-shelf.ts'
 
 /**
@@ -50,6 +50,9 @@ const looksPerIdleTime = 4
 
 /** What waits longer is replaced: the host it was booted on may have changed since. */
 const maxAgeMs = 3_600_000
+
+/** One that waits would keep a lent path as it was, whatever the host has put there since. */
+const mayWait = ({ manifest }: SandboxRecipe): boolean => !lendsHostPaths(manifest)
 
 export function makeWarmPool({ room, idleMs, maxSize, ...deps }: Deps): WarmPool {
   const { clock } = deps
@@ -154,7 +157,7 @@ export function makeWarmPool({ room, idleMs, maxSize, ...deps }: Deps): WarmPool
   return {
     async claim(recipe, signal) {
       const { agentId, agentRevision } = recipe
-      if (!closed && revisions.get(agentId) === agentRevision) {
+      if (!closed && revisions.get(agentId) === agentRevision && mayWait(recipe)) {
         const shelf = shelfOf(recipe)
         shelf.arrive()
         balanceAt(clock.monotonicMs() + settleMs)
@@ -176,7 +179,7 @@ export function makeWarmPool({ room, idleMs, maxSize, ...deps }: Deps): WarmPool
     welcome(agentId, revision, floor) {
       revisions.set(agentId, revision)
       empty(({ recipe }) => recipe.agentId === agentId && recipe.agentRevision !== revision)
-      if (floor === undefined) return
+      if (floor === undefined || !mayWait(floor.recipe)) return
       shelfOf(floor.recipe).floor = floor.size
       balance()
     },
