@@ -78,7 +78,9 @@ const resourcesSchema = knownKeys({
   timeout: durationText(1000, maxTimeoutMs())
     .optional()
     .meta({ default: '300s' })
-    .describe('Wall-clock time of a whole execution, 1s to 168h'),
+    .describe(
+      'Wall-clock time of a whole execution, without the time its image takes to be fetched; 1s to 168h',
+    ),
   pids: wholeNumber(4, 100_000)
     .default(256)
     .describe('Processes and threads together, 4 to 100000'),
