@@ -200,6 +200,7 @@ describe('a warm sandbox', () => {
     await scene.plane.agents.deploy(aManifest('echo', kept(4)))
     await scene.until({ warm: 4 })
     for (const id of scene.runtime.live()) scene.runtime.lose(id, 'sandbox_lost')
+    await settled()
     await scene.clock.advance(1000)
     await scene.until({ warm: 4, failed: 4 })
   })
@@ -211,6 +212,7 @@ describe('a warm sandbox', () => {
       await scene.until({ warm: 1 })
       await scene.clock.advance(60_000)
       scene.runtime.lose(scene.runtime.live()[0] ?? '', 'sandbox_lost')
+      await settled()
       await scene.clock.advance(1000)
       await scene.until({ warm: 1, failed })
     }
