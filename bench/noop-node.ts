@@ -102,6 +102,7 @@ const noopRuntime: SandboxRuntime = {
     images: false,
     applicationKernels: [],
     gpus: false,
+    lendsByName: false,
   }),
   boot: async (spec) => ({
     id: spec.id,

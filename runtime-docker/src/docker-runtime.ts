@@ -179,5 +179,6 @@ function capabilitiesOf(facts: EngineFacts, rules: SpecRules): SandboxCapabiliti
     images: true,
     applicationKernels: facts.runtimes.some(({ gvisor }) => gvisor) ? ['gvisor'] : [],
     gpus: facts.gpus !== undefined,
+    lendsByName: true,
   }
 }

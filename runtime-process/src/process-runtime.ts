@@ -111,6 +111,7 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
       images: false,
       applicationKernels: [],
       gpus: false,
+      lendsByName: false,
     }),
     async boot(spec, signal) {
       signal.throwIfAborted()

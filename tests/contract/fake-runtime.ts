@@ -63,6 +63,7 @@ export function openFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       images: false,
       applicationKernels: [],
       gpus: false,
+      lendsByName: false,
     }),
     booted,
     live: () => [...live.keys()],

@@ -1,3 +1,4 @@
+import type { SandboxRuntime } from '@aegis/core'
 import { aManifest } from '@aegis/core/testing'
 import { describe, expect, it } from 'vitest'
 import { openScene } from './domain-scene.ts'
@@ -54,6 +55,39 @@ describe('deploying', () => {
   it('accepts a host path that the operator shares', async () => {
     const { plane } = await openScene()
     const manifest = aManifest('echo', { filesystem: { read: ['/srv/data/set', '/workspace'] } })
+    await expect(plane.agents.deploy(manifest)).resolves.toMatchObject({ changed: true })
+  })
+})
+
+describe('a path below one that agents may write', () => {
+  const hostPaths = { read: ['/srv/w/own'], write: ['/srv/w'] }
+  const disguise = (lendsByName: boolean) => (runtime: SandboxRuntime) => ({
+    ...runtime,
+    capabilities: async (signal: AbortSignal) => ({
+      ...(await runtime.capabilities(signal)),
+      lendsByName,
+    }),
+  })
+
+  it.each([
+    { read: ['/srv/w/x'] },
+    { read: ['/srv/w/own'] },
+    { write: ['/srv/w/x/y'] },
+  ])('is not lent where it is mounted by name: %j', async (filesystem) => {
+    const { plane } = await openScene({ hostPaths, disguise: disguise(true) })
+    await expect(plane.agents.deploy(aManifest('echo', { filesystem }))).rejects.toMatchObject({
+      kind: 'denied',
+      code: 'filesystem.swappable',
+      message: expect.stringContaining('without /srv/w in host_paths.write'),
+    })
+    await plane.agents.deploy(aManifest('echo', { filesystem: { write: ['/srv/w', '/tmp/x'] } }))
+  })
+
+  it('is lent where what was checked is what is mounted', async () => {
+    const { plane } = await openScene({ hostPaths, disguise: disguise(false) })
+    const manifest = aManifest('echo', {
+      filesystem: { read: ['/srv/w/own'], write: ['/srv/w/x'] },
+    })
     await expect(plane.agents.deploy(manifest)).resolves.toMatchObject({ changed: true })
   })
 })

@@ -88,7 +88,7 @@ export async function checkRunnable(
   checkLanguage(manifest, isolation, capabilities)
   checkExtras(manifest, isolation, capabilities)
   checkLimits(capabilities, isolation, deps.config.allow_weaker)
-  checkHostPaths(manifest, deps.config.host_paths)
+  checkHostPaths(manifest, deps.config.host_paths, isolation, capabilities)
   contextFiles(manifest)
   return runtime
 }
@@ -168,22 +168,44 @@ function checkLimits(
   )
 }
 
-function checkHostPaths(manifest: AgentManifest, allowed: RuntimeConfig['host_paths']): void {
+function checkHostPaths(
+  manifest: AgentManifest,
+  allowed: RuntimeConfig['host_paths'],
+  isolation: Isolation,
+  { lendsByName }: SandboxCapabilities,
+): void {
   const { read, write } = manifest.spec.security.filesystem
   for (const [kind, paths, permitted] of [
     ['read', read, [...allowed.read, ...allowed.write]],
     ['write', write, allowed.write],
   ] as const) {
     for (const path of paths) {
-      if (isInside(path, ['/workspace', '/tmp', ...permitted])) continue
-      throw new AegisError(
-        'denied',
-        'filesystem.denied',
-        `spec.security.filesystem.${kind}: the operator of this node does not share ${path}. To share it, add it to spec.runtime.host_paths.${kind} of the node config.`,
-      )
+      if (isInside(path, ['/workspace', '/tmp'])) continue
+      if (!isInside(path, permitted)) throw notShared(kind, path)
+      const above = allowed.write.find((root) => root !== path && isInside(path, [root]))
+      if (lendsByName && above !== undefined) throw swappable(kind, path, above, isolation)
     }
   }
 }
+
+const notShared = (kind: 'read' | 'write', path: string): AegisError =>
+  new AegisError(
+    'denied',
+    'filesystem.denied',
+    `spec.security.filesystem.${kind}: the operator of this node does not share ${path}. To share it, add it to spec.runtime.host_paths.${kind} of the node config.`,
+  )
+
+const swappable = (
+  kind: 'read' | 'write',
+  path: string,
+  above: string,
+  isolation: Isolation,
+): AegisError =>
+  new AegisError(
+    'denied',
+    'filesystem.swappable',
+    `spec.security.filesystem.${kind}: agents may write in ${above}, and one of them could put another path in the place of ${path} before isolation ${isolation} mounts it. Share ${path} by itself in spec.runtime.host_paths of the node config, without ${above} in host_paths.write, or use isolation process.`,
+  )
 
 const isInside = (path: string, roots: readonly string[]): boolean =>
   roots.some((root) => path === root || path.startsWith(root === '/' ? '/' : `${root}/`))

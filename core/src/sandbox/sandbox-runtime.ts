@@ -16,6 +16,11 @@ export interface SandboxCapabilities {
   readonly images: boolean
   readonly applicationKernels: readonly 'gvisor'[]
   readonly gpus: boolean
+  /**
+   * Whether lent host paths are mounted by name, after they were checked: whoever may write above
+   * one could swap it.
+   */
+  readonly lendsByName: boolean
 }
 
 export interface SweepReport {
