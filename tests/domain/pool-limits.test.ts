@@ -47,6 +47,46 @@ describe('what waits gives way', () => {
   })
 })
 
+describe('what is busy while it waits', () => {
+  /** Each look finds that it has used so much more. */
+  const openBusy = (cpuMsEachLook: number) =>
+    openPool({
+      disguise: (runtime) => ({
+        ...runtime,
+        async boot(spec, signal) {
+          const sandbox = await runtime.boot(spec, signal)
+          let cpuMs = 60_000
+          const stats = async (until: AbortSignal) => {
+            cpuMs += cpuMsEachLook
+            return { ...(await sandbox.stats(until)), cpuMs }
+          }
+          return { ...sandbox, stats }
+        },
+      }),
+    })
+
+  it('is destroyed, and not replaced at once', async () => {
+    const scene = await openBusy(2000)
+    await scene.plane.agents.deploy(aManifest('echo', kept(1)))
+    await scene.until({ warm: 1 })
+    await settled()
+    await scene.clock.advance(30_000)
+    await scene.until({ warm: 1, failed: 0 })
+    await scene.clock.advance(15_000)
+    await scene.until({ warm: 0, failed: 1 })
+    await scene.clock.advance(1000)
+    await scene.until({ warm: 1, failed: 1 })
+  })
+
+  it('stays as long as it is hardly busy', async () => {
+    const scene = await openBusy(20)
+    await scene.plane.agents.deploy(aManifest('echo', kept(1)))
+    await scene.until({ warm: 1 })
+    await scene.clock.advance(600_000)
+    await scene.until({ warm: 1, failed: 0 })
+  })
+})
+
 describe('a boot ahead that fails', () => {
   it('is tried again, later and later, and told to the log once', async () => {
     let boots = 0

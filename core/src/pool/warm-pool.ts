@@ -45,7 +45,7 @@ interface Deps {
 /** Pause before one that was taken is replaced, so that the task which took it goes first. */
 const settleMs = 20
 
-/** Looks for idle ones in the time after which one is. */
+/** Looks for idle and for busy ones in the time after which one is. */
 const looksPerIdleTime = 4
 
 /** What waits longer is replaced: the host it was booted on may have changed since. */
@@ -60,6 +60,7 @@ export function makeWarmPool({ room, idleMs, maxSize, ...deps }: Deps): WarmPool
   const shelves = new Map<string, WarmShelf>()
   const leaving = new Map<Place, Promise<void>>()
   let alarm: { readonly atMs: number; readonly cancel: AbortController } | undefined
+  let lookedMs = clock.monotonicMs()
   let closed = false
 
   const shelfOf = (recipe: SandboxRecipe): WarmShelf => {
@@ -132,14 +133,18 @@ export function makeWarmPool({ room, idleMs, maxSize, ...deps }: Deps): WarmPool
   function balance(): void {
     if (closed) return
     const nowMs = clock.monotonicMs()
+    const lookAgainMs = idleMs / looksPerIdleTime
+    const looks = nowMs - lookedMs >= lookAgainMs
+    if (looks) lookedMs = nowMs
     for (const [key, shelf] of shelves) {
+      if (looks) shelf.look()
       const { arrivals, bootMs, floor } = shelf
       const target = poolSize({ floor, arrivals, bootMs, cap: maxSize })
       thin(shelf, target, nowMs)
       fill(shelf, target, nowMs)
       if (shelf.places.length + arrivals.count + floor === 0) shelves.delete(key)
     }
-    if (shelves.size > 0) balanceAt(nowMs + idleMs / looksPerIdleTime)
+    if (shelves.size > 0) balanceAt(nowMs + lookAgainMs)
   }
 
   const makeRoom = async (bytes: number, agentId: AgentId): Promise<void> => {

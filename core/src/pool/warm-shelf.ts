@@ -1,6 +1,7 @@
 import { startDeadline } from '../execution/deadline.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/logger.ts'
+import { statsInTime } from '../sandbox/stats-in-time.ts'
 import { type ArrivalRate, arrivalRate, withArrival } from './arrival-rate.ts'
 import type { PreparedSandbox } from './prepare-sandbox.ts'
 import type { SandboxRecipe } from './sandbox-recipe.ts'
@@ -31,6 +32,8 @@ export interface WarmShelf {
   arrive(): void
   /** Boots one more. It holds `lease` until it is taken or gone. */
   fill(lease: Disposable): void
+  /** Ends what is busy though it has nothing to do, as a hostile image can make it. */
+  look(): void
   /** Takes the oldest that waits, or else the first that boots; what is dead is passed over. */
   take(signal: AbortSignal): Promise<PreparedSandbox | undefined>
 }
@@ -62,6 +65,11 @@ const imagePauseMs = 10_000
 /** Nobody waits for a boot ahead, so that one which hangs has to be given up. */
 const bootTimeoutMs = 60_000
 
+/** Cpu time that one may use while it waits; hardly any is needed. */
+const maxWaitingCpuMs = 5000
+
+const never = new AbortController().signal
+
 /** Until the first boot has shown how long one takes. */
 const assumedBootMs = 100
 
@@ -72,6 +80,8 @@ interface OwnPlace extends Place {
   /** Undefined when it failed. */
   readonly ready: Promise<PreparedSandbox | undefined>
   prepared: PreparedSandbox | undefined
+  /** What it had used when it began to wait. */
+  cpuBeforeMs: number | undefined
 }
 
 export function makeWarmShelf(deps: Deps, recipe: SandboxRecipe): WarmShelf {
@@ -120,6 +130,17 @@ export function makeWarmShelf(deps: Deps, recipe: SandboxRecipe): WarmShelf {
     onLeave(place, leave())
   }
 
+  const lookAt = async (place: OwnPlace, { sandbox }: PreparedSandbox): Promise<void> => {
+    const stats = await statsInTime(clock, sandbox, never)
+    if (stats === undefined || !places.includes(place)) return
+    place.cpuBeforeMs ??= stats.cpuMs
+    if (stats.cpuMs - place.cpuBeforeMs <= maxWaitingCpuMs) return
+    const reason = `It used more than ${maxWaitingCpuMs / 1000} s of cpu while it waited.`
+    backOff(reason)
+    evict(place, reason)
+    onChange()
+  }
+
   const settle = async (place: OwnPlace): Promise<void> => {
     const prepared = await place.ready
     if (prepared !== undefined && places.includes(place)) {
@@ -133,6 +154,7 @@ export function makeWarmShelf(deps: Deps, recipe: SandboxRecipe): WarmShelf {
         evict(place, reason)
         onChange()
       })
+      void lookAt(place, prepared)
     } else if (remove(place)) {
       place.lease[Symbol.dispose]()
     }
@@ -187,10 +209,16 @@ export function makeWarmShelf(deps: Deps, recipe: SandboxRecipe): WarmShelf {
         boot: starting,
         ready: boot(starting),
         prepared: undefined,
+        cpuBeforeMs: undefined,
         evict: () => evict(place),
       }
       places.push(place)
       void settle(place)
+    },
+    look() {
+      for (const place of places) {
+        if (place.prepared !== undefined) void lookAt(place, place.prepared)
+      }
     },
     async take(signal) {
       for (;;) {

@@ -1,9 +1,10 @@
 import type { SandboxControl } from '../control-plane.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { AgentId, ExecutionId, SandboxId } from '../kernel/ids.ts'
-import type { LimitCause, Sandbox, SandboxStats } from './sandbox.ts'
+import type { LimitCause, Sandbox } from './sandbox.ts'
 import type { SandboxCounts, SandboxEvent, SandboxStatus } from './sandbox-event.ts'
 import type { Isolation, SandboxLimits } from './sandbox-spec.ts'
+import { statsInTime } from './stats-in-time.ts'
 
 /** Every sandbox of the node and the state it is in. */
 export interface LiveSandboxes extends SandboxControl {
@@ -30,9 +31,6 @@ export interface LiveSandbox {
   terminated(): void
   failed(reason: string, cause?: LimitCause): void
 }
-
-/** How long one sandbox may take to say what it uses, in milliseconds. */
-const statsTimeoutMs = 2000
 
 /** Events a slow listener may have outstanding; it then loses the oldest. */
 const maxOutstanding = 10_000
@@ -138,22 +136,4 @@ export function makeLiveSandboxes(clock: Clock): LiveSandboxes {
       return take()
     },
   }
-}
-
-/** A sandbox that is ending or hangs has no figures, and holds up nobody. */
-async function statsInTime(
-  clock: Clock,
-  sandbox: Sandbox,
-  signal: AbortSignal,
-): Promise<SandboxStats | undefined> {
-  const late = new AbortController()
-  const settled = new AbortController()
-  const expired = clock.sleep(statsTimeoutMs, settled.signal).then(
-    () => late.abort(),
-    () => undefined,
-  )
-  const asked = sandbox.stats(AbortSignal.any([signal, late.signal])).catch(() => undefined)
-  const stats = await Promise.race([asked, expired])
-  settled.abort()
-  return stats ?? undefined
 }
