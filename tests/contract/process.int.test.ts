@@ -24,7 +24,7 @@ describe.skipIf(why)(`process: besides the contract${why ? ` (${why})` : ''}`, (
   afterAll(() => host?.[Symbol.asyncDispose]())
 
   it.runIf(process.getuid?.() === 0)('a sweep kills what survived its owner', async () => {
-    const stubborn = spawn('sh', ['-c', 'trap "" TERM HUP INT; while :; do sleep 1000; done'])
+    const stubborn = spawn('sh', ['-c', 'trap "" TERM HUP INT; while :; do sleep 1; done'])
     for (const parent of await parentsOf(host.options.stateDirectory)) {
       const group = join(parent, 'survivor')
       const made = await mkdir(group).then(

@@ -2,14 +2,9 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Abandonment } from './abandoning-owner.ts'
+import { type HostScene, never, openHostScene, tidyAfterEach } from './hosts/host-scene.ts'
 import { openRuntime } from './hosts/open-runtime.ts'
 import { describeOnHosts, type SandboxHost, type SandboxHostKind } from './hosts/sandbox-host.ts'
-import {
-  type HostScene,
-  never,
-  openHostScene,
-  tidyAfterEach,
-} from './hosts/host-scene.ts'
 import { describeBoot } from './sandbox/describe-boot.ts'
 import { describeCommands } from './sandbox/describe-commands.ts'
 import { describeConnections } from './sandbox/describe-connections.ts'
