@@ -42,8 +42,8 @@ interface Deps {
   readonly logger: Logger
 }
 
-/** Pause before one that was taken is replaced, so that the task which took it goes first. */
-const settleMs = 20
+/** Longest pause before one that was taken is replaced, so that the task which took it goes first. */
+const settleMs = 150
 
 /** Looks for idle and for busy ones in the time after which one is. */
 const looksPerIdleTime = 4
@@ -139,7 +139,7 @@ export function makeWarmPool({ room, idleMs, maxSize, ...deps }: Deps): WarmPool
     for (const [key, shelf] of shelves) {
       if (looks) shelf.look()
       const { arrivals, bootMs, floor } = shelf
-      const target = poolSize({ floor, arrivals, bootMs, cap: maxSize })
+      const target = poolSize({ floor, arrivals, bootMs: settleMs + bootMs, cap: maxSize })
       thin(shelf, target, nowMs)
       fill(shelf, target, nowMs)
       if (shelf.places.length + arrivals.count + floor === 0) shelves.delete(key)
