@@ -72,7 +72,9 @@ export function makeProcessSandbox(parts: ProcessSandboxParts): Sandbox {
     bootPhases: parts.bootPhases,
     ended,
     async exec(command: ExecCommand, signal: AbortSignal): Promise<SandboxProcess> {
-      const [before, running] = await Promise.all([readHits(group), session.exec(command, signal)])
+      // Before it runs, or what it does at once would count as done before.
+      const before = await readHits(group)
+      const running = await session.exec(command, signal)
       return {
         stdout: running.stdout,
         stderr: running.stderr,

@@ -1,6 +1,6 @@
 import { AegisError } from '@aegis/core'
 import { describe, expect, it } from 'vitest'
-import { whyNoProcessHost } from '../contract/process-host.ts'
+import { whyNoProcessHost } from '../contract/hosts/process-host.ts'
 import { openChaosHome } from './chaos-home.ts'
 import { firstEvent, historyOf } from './execution-history.ts'
 import { makeGate } from './gate.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { whyNoProcessHost } from '../contract/process-host.ts'
+import { whyNoProcessHost } from '../contract/hosts/process-host.ts'
 import { json, ok, type TaskLine, writeAgent } from '../e2e/product-commands.ts'
 import { openChaosHome } from './chaos-home.ts'
 import { eventually } from './eventually.ts'

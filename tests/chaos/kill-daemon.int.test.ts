@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ControlPlane, ExecutionEvent } from '@aegis/core'
 import { describe, expect, it } from 'vitest'
-import { whyNoProcessHost } from '../contract/process-host.ts'
+import { whyNoProcessHost } from '../contract/hosts/process-host.ts'
 import { type ChaosHome, openChaosHome, ready } from './chaos-home.ts'
 import { eventually } from './eventually.ts'
 import { firstEvent, historyOf } from './execution-history.ts'

@@ -1,6 +1,6 @@
 import type { ControlPlane } from '@aegis/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { whyNoProcessHost } from '../contract/process-host.ts'
+import { whyNoProcessHost } from '../contract/hosts/process-host.ts'
 import { type ChaosHome, openChaosHome } from './chaos-home.ts'
 import { firstEvent, historyOf } from './execution-history.ts'
 import { watchForBoot } from './first-process.ts'

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { groupsOf } from '../contract/process-host.ts'
+import { groupsOf } from '../contract/hosts/process-host.ts'
 import { type HomeMark, sandboxProcesses } from './host-processes.ts'
 
 /** What is still there of a home's sandboxes, in words; empty when nothing runs. */

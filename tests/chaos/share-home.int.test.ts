@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { whyNoProcessHost } from '../contract/process-host.ts'
+import { whyNoProcessHost } from '../contract/hosts/process-host.ts'
 import type { Running } from '../e2e/aegis-command.ts'
 import { json, ok, writeAgent } from '../e2e/product-commands.ts'
 import { type ChaosHome, openChaosHome } from './chaos-home.ts'

@@ -1,7 +1,7 @@
 import type { ExecutionEvent } from '@aegis/core'
 import { aManifest } from '@aegis/core/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { whyNoProcessHost } from '../contract/process-host.ts'
+import { whyNoProcessHost } from '../contract/hosts/process-host.ts'
 import { type ClientNode, openClientNode, whyNoPython } from './client-node.ts'
 
 const reason = (await whyNoProcessHost()) ?? (await whyNoPython())

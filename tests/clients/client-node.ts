@@ -6,7 +6,7 @@ import { type ControlPlane, type ExecutionEvent, type LlmCall, parseNodeConfig }
 import { aManifest } from '@aegis/core/testing'
 import { openNode } from '@aegis/daemon'
 import { expect } from 'vitest'
-import { whyNoProcessHost } from '../contract/process-host.ts'
+import { whyNoProcessHost } from '../contract/hosts/process-host.ts'
 import { lendPackages } from './lent-packages.ts'
 import { rules } from './rules.ts'
 

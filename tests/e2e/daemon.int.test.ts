@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { whyNoProcessHost } from '../contract/process-host.ts'
+import { whyNoProcessHost } from '../contract/hosts/process-host.ts'
 import { type AegisCommand, openNodeCommand } from './aegis-command.ts'
 import { fails, json, ok, type TaskLine, writeAgent } from './product-commands.ts'
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { whyNoProcessHost } from '../contract/process-host.ts'
+import { whyNoProcessHost } from '../contract/hosts/process-host.ts'
 import { type AegisCommand, openNodeCommand } from './aegis-command.ts'
 import {
   type AgentLine,

@@ -65,6 +65,7 @@ export function planContainer(input: ContainerPlanInput): object {
       IpcMode: 'private',
       CgroupnsMode: 'private',
       ReadonlyRootfs: true,
+      MaskedPaths: maskedPaths,
       CapDrop: ['ALL'],
       SecurityOpt: ['no-new-privileges'],
       Memory: limits.memoryBytes,
@@ -91,6 +92,14 @@ export function planContainer(input: ContainerPlanInput): object {
     },
   }
 }
+
+/** What the engine hides by itself, and what else speaks of its host rather than of the sandbox. */
+const maskedPaths = [
+  ...['/proc/asound', '/proc/acpi', '/proc/kcore', '/proc/keys', '/proc/latency_stats'],
+  ...['/proc/timer_list', '/proc/timer_stats', '/proc/sched_debug', '/proc/scsi'],
+  ...['/sys/firmware', '/sys/devices/virtual/powercap'],
+  ...['/proc/cmdline', '/proc/interrupts', '/proc/softirqs', '/proc/kallsyms', '/proc/modules'],
+]
 
 function processLimits(pids: number, gvisor: boolean): object {
   if (!gvisor) return { PidsLimit: pids }

@@ -8,6 +8,9 @@ export type GuestTiming = Pick<GuestOptions, 'helloTimeoutMs' | 'pingIntervalMs'
 
 const complaintGraceMs = 200
 
+/** How long a guest that said hello may take to tell where it is. */
+const answerTimeoutMs = 10_000
+
 /**
  * Speaks with the guest for the first time, and makes sure of where it is.
  * @throws AegisError `timeout` / `guest.timeout` · `unavailable` / `guest.lost`, `sandbox.boot`,
@@ -28,7 +31,11 @@ export async function greetGuest(
   }
   try {
     const session = await connectGuest(stdio, options, signal)
-    await mustBeAlone(session, signal)
+    const late = AbortSignal.timeout(timing.helloTimeoutMs ?? answerTimeoutMs)
+    await mustBeAlone(session, AbortSignal.any([signal, late])).catch((error: unknown) => {
+      session.close()
+      throw late.aborted ? neverTold(error) : error
+    })
     return session
   } catch (cause) {
     signal.throwIfAborted()
@@ -44,6 +51,14 @@ export async function greetGuest(
     )
   }
 }
+
+const neverTold = (cause: unknown): AegisError =>
+  new AegisError(
+    'timeout',
+    'guest.timeout',
+    'The guest said hello, and then did not tell which network it is in. `aegis doctor` says what the host of the engine lacks',
+    { cause },
+  )
 
 /** A container without a network has an empty /etc/hosts, so its name server tells these. */
 const ownNames = ['localhost', 'sandbox'].map((name) => ({ name, address: '127.0.0.1' }))
