@@ -33,7 +33,7 @@ export interface FinishedRun {
 }
 
 /** Why no agent can use these packages here. */
-export const whyNoClients = (): Promise<string | undefined> => whyNoProcessHost()
+export const whyNoClients = (): string | undefined => whyNoProcessHost()
 
 /** Why no agent in Python can run here; `AEGIS_REQUIRE=python` makes that a failure. */
 export async function whyNoPython(): Promise<string | undefined> {
