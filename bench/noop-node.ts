@@ -14,6 +14,7 @@ import {
   type SandboxRuntime,
   sandboxId,
 } from '@aegis/core'
+import { emptyVault, openPolicies } from '@aegis/core/testing'
 import type { Store } from '@aegis/storage'
 
 export interface NoopNode extends AsyncDisposable {
@@ -28,6 +29,8 @@ export async function openNoopNode(store: Store): Promise<NoopNode> {
     ...store,
     config: defaultNodeConfig({ hostName: 'bench', nodeId: 'bench' }),
     gateway: noGateway,
+    policies: openPolicies,
+    vault: emptyVault,
     runtimes: new Map([['process', noopRuntime]]),
     bootstrap: () => ({ file: { path: '/bootstrap', content: new Uint8Array() }, argv: ['noop'] }),
     validators: [exitCodeValidator],
@@ -121,6 +124,7 @@ const noopRuntime: SandboxRuntime = {
 }
 
 const noGateway: AgentGateway = {
+  trustBundle: async () => new Uint8Array(),
   admit: () => ({ connect: (_target, stream) => stream.destroy(), [Symbol.dispose]() {} }),
   async [Symbol.asyncDispose]() {},
 }
@@ -131,4 +135,5 @@ const ids: Ids = {
   agent: (name) => agentId(name),
   execution: () => executionId(randomUUID()),
   sandbox: () => sandboxId(randomUUID()),
+  placeholder: () => 'aegis-secret-0',
 }

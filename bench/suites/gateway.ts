@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { defaultNodeConfig, type ExecutionEvent, Secret } from '@aegis/core'
+import { anIdentity } from '@aegis/core/testing'
 import { openGateway } from '@aegis/gateway'
 import { openSqliteStore } from '@aegis/storage'
 import { type Benchmark, inTurn, ms } from '../measure.ts'
@@ -86,25 +87,16 @@ export const benchmark: Benchmark = {
         memoryBytes: 1,
         at: new Date().toISOString(),
       })
-      using door = gateway.admit(
-        {
-          executionId: 'bench',
-          agentId: 'bench',
-          agentName: 'bench',
-          iteration: 1,
-          defaultModel: 'default',
-        },
-        {
-          llmCalled: (call) =>
-            record({
-              type: 'execution.llm-called',
-              iteration: 1,
-              call,
-              at: new Date().toISOString(),
-            }),
-          denied: async () => {},
-        },
-      )
+      using door = gateway.admit(anIdentity(), {
+        llmCalled: (call) =>
+          record({
+            type: 'execution.llm-called',
+            iteration: 1,
+            call,
+            at: new Date().toISOString(),
+          }),
+        denied: async () => {},
+      })
       // Stands for the loopback of a sandbox: each connection goes to the gateway as it is.
       const inside = createServer({ noDelay: true }, (socket) =>
         door.connect({ kind: 'agent-api' }, socket),

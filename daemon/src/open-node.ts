@@ -10,6 +10,7 @@ import {
 } from '@aegis/core'
 import { openGateway } from '@aegis/gateway'
 import { openSqliteStore } from '@aegis/storage'
+import { closedPolicies } from './closed-policies.ts'
 import { findDaemon } from './find-daemon.ts'
 import { prepareHome } from './home.ts'
 import { lockHome } from './lock-home.ts'
@@ -74,6 +75,8 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
     ...store,
     config,
     gateway,
+    policies: closedPolicies,
+    vault: { open: () => undefined },
     runtimes: runtimes.byIsolation,
     bootstrap: bootstrapOf(config),
     validators: [exitCodeValidator, outputValidator],

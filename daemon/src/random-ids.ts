@@ -1,11 +1,12 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { agentId, executionId, type Ids, sandboxId } from '@aegis/core'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { agentId, executionId, type Ids, placeholderPrefix, sandboxId } from '@aegis/core'
 
 /** Random ids (UUIDv4), but for agents, whose id follows from their name (UUIDv8, RFC 9562 5.8). */
 export const randomIds: Ids = {
   agent: (name) => agentId(nameUuid(`agent:${name}`)),
   execution: () => executionId(randomUUID()),
   sandbox: () => sandboxId(randomUUID()),
+  placeholder: () => placeholderPrefix + randomBytes(16).toString('hex'),
 }
 
 function nameUuid(name: string): string {

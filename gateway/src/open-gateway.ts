@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { rootCertificates } from 'node:tls'
 import type {
   AgentGateway,
   Clock,
@@ -88,6 +89,8 @@ export function openGateway(options: GatewayOptions): Gateway {
         contextWindow: model.context_window,
         costPer1kTokens: model.cost_per_1k_tokens,
       })),
+
+    trustBundle: async () => Buffer.from(rootCertificates.join('\n')),
 
     admit(identity, recorder) {
       const door = makeSandboxDoor({ server, identity, recorder, logger })

@@ -1,4 +1,12 @@
-import { agentId, type ExecutionEvent, sandboxId } from '@aegis/core'
+import {
+  agentActions,
+  agentId,
+  apiActions,
+  type ExecutionEvent,
+  lifecycleActions,
+  sandboxId,
+  secretPlaces,
+} from '@aegis/core'
 import { z } from 'zod'
 import { pinnedImage, pullProgress } from './image-schema.ts'
 import { failure, id, instant, isolation, limitCause } from './scalars.ts'
@@ -11,6 +19,8 @@ const usage = z.object({
   cpuSystemMs: z.number(),
   maxRssBytes: z.number(),
 })
+
+const connection = { connection: z.int().min(1), host: z.string(), port: z.int() }
 
 const llmCall = z.object({
   provider: z.string(),
@@ -74,9 +84,42 @@ export const executionEvent = z.discriminatedUnion('type', [
   z.object({
     ...iteration,
     type: z.literal('execution.denied'),
-    action: z.enum(['dns.resolve', 'network.connect', 'llm.generate']),
+    action: z.enum([...agentActions, ...lifecycleActions, ...apiActions]),
     subject: z.string(),
     reason: z.string(),
+    code: z.string().optional(),
+    policies: z.array(z.string()).optional(),
+    count: z.int().min(1).optional(),
+  }),
+  z.object({ ...iteration, type: z.literal('execution.name-asked'), name: z.string() }),
+  z.object({
+    ...iteration,
+    ...connection,
+    type: z.literal('execution.connecting'),
+    address: z.string(),
+    via: z.enum(['name', 'proxy', 'address']),
+    reading: z.enum(['opaque', 'inspected']),
+    policies: z.array(z.string()),
+  }),
+  z.object({
+    ...iteration,
+    ...connection,
+    type: z.literal('execution.disconnected'),
+    bytesOut: z.number(),
+    bytesIn: z.number(),
+    durationMs: z.number(),
+    requests: z.number().optional(),
+    cause: z.string().optional(),
+  }),
+  z.object({
+    ...iteration,
+    ...connection,
+    type: z.literal('execution.secret-used'),
+    secret: z.string(),
+    place: z.enum(secretPlaces),
+    method: z.string(),
+    path: z.string(),
+    policies: z.array(z.string()),
   }),
   z.object({
     ...iteration,

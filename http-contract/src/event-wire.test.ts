@@ -9,6 +9,7 @@ const box = sandboxId('sandbox-1')
 const usage = { cpuUserMs: 1, cpuSystemMs: 0.5, maxRssBytes: 1e6 }
 const failure = { cause: 'exit_code', message: 'It exited with 3.', exitCode: 3 } as const
 const iteration = 1
+const connection = { connection: 1, host: 'example.com', port: 443 }
 
 type EventOf<Type> = Extract<ExecutionEvent, { type: Type }>
 
@@ -94,6 +95,39 @@ const everyEvent: { readonly [Type in ExecutionEvent['type']]: EventOf<Type> } =
     action: 'dns.resolve',
     subject: 'example.com',
     reason: 'not in the allowlist',
+    at,
+  },
+  'execution.name-asked': { type: 'execution.name-asked', iteration, name: 'example.com', at },
+  'execution.connecting': {
+    type: 'execution.connecting',
+    iteration,
+    ...connection,
+    address: '192.0.2.1',
+    via: 'name',
+    reading: 'opaque',
+    policies: ['agent/echo/network.allowlist[0]'],
+    at,
+  },
+  'execution.disconnected': {
+    type: 'execution.disconnected',
+    iteration,
+    ...connection,
+    bytesOut: 1,
+    bytesIn: 2,
+    durationMs: 3,
+    requests: 1,
+    cause: 'idle',
+    at,
+  },
+  'execution.secret-used': {
+    type: 'execution.secret-used',
+    iteration,
+    ...connection,
+    secret: 'github',
+    place: 'bearer',
+    method: 'GET',
+    path: '/repos',
+    policies: ['agent/echo/secrets.github'],
     at,
   },
   'execution.sandbox-terminated': {

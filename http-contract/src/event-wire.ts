@@ -128,6 +128,44 @@ function describe(event: ExecutionEvent): Description {
         iteration_number: event.iteration,
         data: { action: event.action, subject: event.subject, reason: event.reason },
       }
+    case 'execution.name-asked':
+      return {
+        event_type: 'NameAsked',
+        iteration_number: event.iteration,
+        data: { name: event.name },
+      }
+    case 'execution.connecting': {
+      const { connection, host, port, address, via, reading, policies } = event
+      return {
+        event_type: 'Connecting',
+        iteration_number: event.iteration,
+        data: { connection, host, port, address, via, reading, policies },
+      }
+    }
+    case 'execution.disconnected': {
+      const { connection, host, port, bytesOut, bytesIn, durationMs, cause } = event
+      return {
+        event_type: 'Disconnected',
+        iteration_number: event.iteration,
+        data: {
+          connection,
+          host,
+          port,
+          bytes_out: bytesOut,
+          bytes_in: bytesIn,
+          duration_ms: durationMs,
+          cause: cause ?? null,
+        },
+      }
+    }
+    case 'execution.secret-used': {
+      const { secret, connection, host, port, place, method, path } = event
+      return {
+        event_type: 'SecretUsed',
+        iteration_number: event.iteration,
+        data: { secret, connection, host, port, place, method, path },
+      }
+    }
     case 'execution.sandbox-terminated':
       return {
         event_type: 'SandboxTerminated',

@@ -45,6 +45,7 @@ const failureCause: z.ZodType<FailureCause, FailureCause> = z.enum([
   'boot_failed',
   'image_failed',
   'command_not_started',
+  'denied',
   'prompt_failed',
   'unsupported',
   'interrupted',

@@ -17,7 +17,12 @@ import {
   Secret,
   sandboxId,
 } from '@aegis/core'
-import { type InMemoryStore, makeInMemoryStore } from '@aegis/core/testing'
+import {
+  emptyVault,
+  type InMemoryStore,
+  makeInMemoryStore,
+  openPolicies,
+} from '@aegis/core/testing'
 import { connectNode, type NodeConnection } from '@aegis/sdk'
 import { type FakeImageStore, makeFakeImageStore } from './fake-image-store.ts'
 import { type FakeCommand, openFakeRuntime } from './fake-runtime.ts'
@@ -61,9 +66,12 @@ export async function openMemoryNode({
     ...store,
     config: configOf(config),
     gateway: {
+      trustBundle: async () => new Uint8Array(),
       admit: () => ({ connect: (_target, stream) => stream.destroy(), [Symbol.dispose]() {} }),
       async [Symbol.asyncDispose]() {},
     },
+    policies: openPolicies,
+    vault: emptyVault,
     runtimes: new Map(runtimes.map((isolation) => [isolation, runtimeOf(isolation, images)])),
     bootstrap: () => ({
       file: { path: '/opt/bootstrap', content: new Uint8Array() },
@@ -83,6 +91,7 @@ export async function openMemoryNode({
       agent: (name) => agentId(uuidOf(name)),
       execution: () => executionId(randomUUID()),
       sandbox: () => sandboxId(randomUUID()),
+      placeholder: () => 'aegis-secret-0',
     },
     logger: silent,
     about: { version: '0.1.0', pid: process.pid, scriptedModel: true },

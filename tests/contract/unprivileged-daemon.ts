@@ -41,10 +41,13 @@ async function tryAll() {
     ...outcomes,
     memory: (await node(bomb, { limits })).exit.cause,
     processes: (await sh('for i in $(seq 100); do sleep 9 & done', { limits })).exit.cause,
-    denied: await inBox({ onNotice: ({ name }) => denied.resolve(name) }, async (sandbox) => {
-      await run(sandbox, ['getent', 'hosts', 'denied.example'], { PATH: sandboxPath })
-      return denied.promise
-    }),
+    denied: await inBox(
+      { onNotice: (notice) => denied.resolve(JSON.stringify(notice)) },
+      async (sandbox) => {
+        await run(sandbox, ['getent', 'hosts', 'denied.example'], { PATH: sandboxPath })
+        return denied.promise
+      },
+    ),
     terminal: await inBox({}, async (sandbox) => {
       const terminal = { rows: 24, columns: 80 }
       const command = {

@@ -96,7 +96,7 @@ describe.skipIf(why)(`a daemon without privileges${why ? ` (${why})` : ''}`, () 
       memory: 'memory_limit',
       processes: 'pids_limit',
       disk: 'disk_limit',
-      denied: 'denied.example',
+      denied: JSON.stringify({ kind: 'dns-denied', name: 'denied.example' }),
       readOnly: 'kept',
       terminal: 'tty',
       left: [],

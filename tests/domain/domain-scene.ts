@@ -17,11 +17,18 @@ import {
   makeNode,
   type NodeConfig,
   outputValidator,
+  parseNodeConfigValue,
+  placeholderPrefix,
   type SandboxCounts,
   type SandboxRuntime,
   sandboxId,
 } from '@aegis/core'
-import { type InMemoryStore, makeInMemoryStore } from '@aegis/core/testing'
+import {
+  emptyVault,
+  type InMemoryStore,
+  makeInMemoryStore,
+  openPolicies,
+} from '@aegis/core/testing'
 import * as z from 'zod'
 import { type FakeCommand, type FakeRuntime, openFakeRuntime } from '../contract/fake-runtime.ts'
 
@@ -79,6 +86,8 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     ...store,
     config: configWith(options.warmPool ?? { enabled: false }, options.hostPaths),
     gateway: options.gateway ?? closedGateway,
+    policies: openPolicies,
+    vault: emptyVault,
     runtimes: new Map([['process', disguise(slowToEnd(runtime, options.beforeDispose))]]),
     bootstrap: () => bootstrap,
     validators: [exitCodeValidator, outputValidator],
@@ -170,6 +179,7 @@ const bootstrap: Bootstrap = {
 }
 
 const closedGateway: AgentGateway = {
+  trustBundle: async () => new Uint8Array(),
   admit: () => ({ connect: (_target, stream) => stream.destroy(), [Symbol.dispose]() {} }),
   async [Symbol.asyncDispose]() {},
 }
@@ -192,49 +202,23 @@ function countingIds(store: InMemoryStore): Ids {
     agent: (name) => agentId(`agent-${name}`),
     execution: () => executionId(uuid()),
     sandbox: () => sandboxId(uuid()),
+    placeholder: () => `${placeholderPrefix}${String(sequence.next++).padStart(32, '0')}`,
   }
 }
 
 const configWith = (
   warmPool: SceneOptions['warmPool'],
   hostPaths: SceneOptions['hostPaths'],
-): NodeConfig => ({
-  apiVersion: '100monkeys.ai/v1',
-  kind: 'NodeConfig',
-  metadata: { name: 'test', labels: {} },
-  spec: {
-    node: { id: 'test', type: 'edge', tags: [] },
-    llm_providers: [],
-    llm_selection: {
-      strategy: 'prefer-local',
-      max_retries: 3,
-      retry_delay_ms: 1,
-      timeout_seconds: 1,
+): NodeConfig =>
+  parseNodeConfigValue({
+    apiVersion: '100monkeys.ai/v1',
+    kind: 'NodeConfig',
+    metadata: { name: 'test' },
+    spec: {
+      node: { id: 'test', type: 'edge' },
+      runtime: {
+        warm_pool: { ...warmPool },
+        host_paths: hostPaths ?? { read: ['/srv/data'], write: [] },
+      },
     },
-    runtime: {
-      default_isolation: 'inherit',
-      images: {},
-      isolations: ['process', 'docker', 'firecracker'],
-      warm_pool: { enabled: true, idle_seconds: 60, max_size: 16, ...warmPool },
-      enable_disk_quotas: true,
-      orchestrator_url: 'http://localhost:8000',
-      host_paths: hostPaths ?? { read: ['/srv/data'], write: [] },
-      cgroup_parent: 'aegis',
-      allow_weaker: [],
-      uid_range: { first: 1, count: 1 },
-      capacity: {},
-      output_limit: '16Mi',
-    },
-    network: {
-      bind_address: '127.0.0.1',
-      port: 8000,
-      grpc_port: 50051,
-      heartbeat_interval_seconds: 30,
-    },
-    observability: {
-      logging: { level: 'info', format: 'json' },
-      metrics: { enabled: true, port: 9090, path: '/metrics' },
-      tracing: { enabled: false },
-    },
-  },
-})
+  })

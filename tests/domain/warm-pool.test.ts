@@ -149,6 +149,7 @@ describe('a warm sandbox', () => {
   it('reaches nobody before it is claimed, and the door of its execution after', async () => {
     const reached: string[] = []
     const gateway: AgentGateway = {
+      trustBundle: async () => new Uint8Array(),
       admit: ({ executionId }) => ({
         connect: () => void reached.push(executionId),
         [Symbol.dispose]() {},

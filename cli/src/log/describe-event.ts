@@ -66,6 +66,18 @@ export function describeEvent(
           bad,
         ),
       ]
+    case 'execution.name-asked':
+      return [line('name', event.name)]
+    case 'execution.connecting':
+      return [line('connecting', describeConnection(event))]
+    case 'execution.disconnected': {
+      const { bytesOut, bytesIn, durationMs, cause } = event
+      const moved = `${formatBytes(bytesOut)} out, ${formatBytes(bytesIn)} in, ${formatMs(durationMs)}`
+      const text = `${place(event)} ${moved}${cause === undefined ? '' : `: ${cause}`}`
+      return [line('connection', text, cause === undefined ? {} : { tone: 'warning' })]
+    }
+    case 'execution.secret-used':
+      return [line('secret', `${event.secret} for ${event.method} ${place(event)}${event.path}`)]
     case 'execution.cancel-requested':
       return [line('cancelling', event.reason ?? '', { tone: 'warning' })]
     case 'execution.completed':
@@ -90,6 +102,17 @@ export function describeEvent(
       ]
   }
 }
+
+/** `db.example.com:5432 at 10.0.0.5, unread`. */
+function describeConnection(
+  event: Extract<ExecutionEvent, { type: 'execution.connecting' }>,
+): string {
+  const at = event.address === event.host ? '' : ` at ${event.address}`
+  return `${place(event)}${at}${event.reading === 'opaque' ? ', unread' : ''}`
+}
+
+const place = ({ host, port }: { readonly host: string; readonly port: number }): string =>
+  `${host.includes(':') ? `[${host}]` : host}:${port}`
 
 /** `(docker, gvisor, image 3f2a9c01b7de) was warm, ready in 2 ms`. */
 export function describeBoot(

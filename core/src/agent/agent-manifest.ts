@@ -29,6 +29,8 @@ export interface ManifestSpec {
   readonly schedule?: ManifestSchedule | undefined
   readonly tools: readonly string[]
   readonly env: Readonly<Record<string, string>>
+  /** Variables that hold a placeholder, by the name of the secret each stands for. */
+  readonly secrets: Readonly<Record<string, string>>
   readonly advanced: ManifestAdvanced
 }
 
@@ -85,6 +87,10 @@ export interface ManifestSecurity {
     readonly mode: 'none' | 'allow' | 'deny'
     readonly allowlist: readonly string[]
     readonly denylist: readonly string[]
+    readonly http: readonly ManifestHttpRule[]
+    /** Hosts whose TLS passes unread although the agent has secrets. */
+    readonly opaque: readonly string[]
+    readonly limits: ManifestNetworkLimits
   }
   readonly filesystem: {
     readonly read: readonly string[]
@@ -103,6 +109,31 @@ export interface ManifestSecurity {
     /** Graphics cards. */
     readonly gpu: number
   }
+}
+
+/** Requests that an agent may make of a host; what is absent covers all. */
+export interface ManifestHttpRule {
+  /** Written as an entry of the allowlist. */
+  readonly host: string
+  /** Upper case. */
+  readonly methods?: readonly string[] | undefined
+  /** Begin with a slash; a star stands for any text. */
+  readonly paths?: readonly string[] | undefined
+  /** Names in lower case; a star in a value stands for any text. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+}
+
+/** Budgets of one iteration; what is absent is the node's to say. Sizes and durations as texts. */
+export interface ManifestNetworkLimits {
+  readonly connections?: number | undefined
+  readonly connections_per_minute?: number | undefined
+  readonly bytes_out?: string | undefined
+  readonly bytes_in?: string | undefined
+  readonly host_bytes_out?: string | undefined
+  readonly host_bytes_in?: string | undefined
+  readonly bytes_per_second?: string | undefined
+  readonly idle_timeout?: string | undefined
+  readonly total_timeout?: string | undefined
 }
 
 export type ManifestSchedule =

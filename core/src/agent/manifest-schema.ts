@@ -18,7 +18,14 @@ import { securitySchema } from './manifest-security.ts'
 import { taskSchema } from './manifest-task.ts'
 
 /** Maps of a manifest whose keys belong to the user. */
-export const manifestFreeMaps = ['labels', 'annotations', 'env', 'environment', 'headers']
+export const manifestFreeMaps = [
+  'labels',
+  'annotations',
+  'env',
+  'environment',
+  'headers',
+  'secrets',
+]
 
 export const agentName = () => z.string().superRefine(rule(checkName))
 
@@ -28,6 +35,23 @@ export const environmentSchema = z
     error: 'There are more than 200 variables.',
     params: { remedy: 'Put settings into a file with spec.context.' },
   })
+
+/** What a secret may be called. */
+export const secretName = () =>
+  z
+    .string()
+    .regex(
+      /^[a-z0-9][a-z0-9._-]{0,79}$/,
+      'Use a-z, 0-9, ., _ and - (not first), at most 80 characters.',
+    )
+
+const secretsSchema = z
+  .record(z.string().superRefine(rule(checkEnvName)), secretName())
+  .refine((secrets) => Object.keys(secrets).length <= 50, {
+    error: 'There are more than 50 secrets.',
+    params: { remedy: 'Give the agent those that it needs.' },
+  })
+  .describe('Variables that stand for a secret of the node, such as `GITHUB_TOKEN: github`')
 
 export const metadataSchema = knownKeys({
   name: agentName().describe('`a-z`, `0-9` and `-`, at most 80 characters'),
@@ -46,6 +70,7 @@ const specSchema = knownKeys({
   schedule: scheduleSchema.optional(),
   tools: z.array(line()).max(200).default([]).describe('Names of tools; kept, not used yet'),
   env: environmentSchema.optional().describe('Variables of the agent; none begins with `AEGIS_`'),
+  secrets: secretsSchema.prefault({}),
   advanced: advancedSchema.prefault({}),
   environment: environmentSchema.optional().meta({ aliasOf: 'spec.env' }),
   validation: validationSchema.optional().meta({ aliasOf: 'spec.execution.validation' }),
@@ -55,6 +80,10 @@ const specSchema = knownKeys({
       message: `It says the same as ${there}, which is given too.`,
       remedy: 'Keep one of them.',
     })
+    for (const name of Object.keys(spec.secrets)) {
+      if (!Object.hasOwn(spec.env ?? spec.environment ?? {}, name)) continue
+      report(context, twice('spec.env'), ['secrets', name])
+    }
     if (spec.environment && spec.env) report(context, twice('spec.env'), ['environment'])
     if (spec.validation && spec.execution?.validation) {
       report(context, twice('spec.execution.validation'), ['validation'])

@@ -10,6 +10,7 @@ import {
 } from '../kernel/field.ts'
 import { maxTimeoutMs } from './manifest-runtime.ts'
 import { checkNetworkEntry } from './network-entry.ts'
+import { networkLimitsSchema } from './network-limits.ts'
 
 /** Least that a sandbox boots with. */
 export const minMemoryBytes = 16 * 2 ** 20
@@ -17,11 +18,49 @@ export const minDiskBytes = 2 ** 20
 /** 64 Ti. */
 export const maxSizeBytes = 64 * 2 ** 40
 
-const networkEntries = () =>
-  z
-    .array(z.string().max(300).toLowerCase().superRefine(rule(checkNetworkEntry)))
-    .max(1000)
-    .prefault([])
+export const networkEntry = () =>
+  z.string().max(300).toLowerCase().superRefine(rule(checkNetworkEntry))
+
+const networkEntries = () => z.array(networkEntry()).max(1000).prefault([])
+
+const httpRuleSchema = knownKeys({
+  host: networkEntry().describe('Written as an entry of the allowlist'),
+  methods: z
+    .array(
+      z
+        .string()
+        .toUpperCase()
+        .regex(/^[A-Z]{1,20}$/, 'Write it like GET.'),
+    )
+    .min(1)
+    .max(20)
+    .optional()
+    .meta({ default: 'all' })
+    .describe('Such as `[GET, HEAD]`'),
+  paths: z
+    .array(
+      z
+        .string()
+        .max(2048)
+        .regex(/^[/*][!-~]*$/, 'Begin it with /, and write it in ASCII, like /repos/*.'),
+    )
+    .min(1)
+    .max(100)
+    .optional()
+    .meta({ default: 'all' })
+    .describe('`*` stands for any text, also with slashes; the query does not count'),
+  headers: z
+    .record(
+      z
+        .string()
+        .toLowerCase()
+        .regex(/^[a-z0-9-]{1,80}$/, 'Write the name of a header, like accept.'),
+      z.string().max(1024),
+    )
+    .optional()
+    .meta({ default: 'all' })
+    .describe('Headers that a request must have; `*` stands for any text'),
+})
 
 const networkSchema = knownKeys({
   mode: z
@@ -34,22 +73,40 @@ const networkSchema = knownKeys({
   allowlist: networkEntries().describe(
     '`host`, `host:port`, `*.suffix`, or an address range; ports 80 and 443 unless one is named',
   ),
-  denylist: networkEntries().describe('Written as the allowlist'),
+  denylist: networkEntries().describe(
+    'Never reached, whatever permits it; written as the allowlist',
+  ),
+  http: z
+    .array(httpRuleSchema)
+    .max(200)
+    .prefault([])
+    .describe('Requests that may be made, where a host as a whole is too much'),
+  opaque: networkEntries().describe(
+    'Hosts whose TLS passes unread although the agent has secrets; written as the allowlist',
+  ),
+  limits: networkLimitsSchema
+    .prefault({})
+    .describe("Budgets of one iteration; absent ones are the node's"),
 })
-  .superRefine(({ mode, allowlist }, context) => {
-    if (mode === undefined || mode === 'allow' || allowlist.length === 0) return
-    report(
-      context,
-      {
-        message: `It has no effect with mode ${mode}.`,
-        remedy: 'Use mode: allow, or remove the allowlist.',
-      },
-      ['allowlist'],
-    )
+  .superRefine(({ mode, ...lists }, context) => {
+    if (mode === undefined || mode === 'allow') return
+    for (const name of ['allowlist', 'http'] as const) {
+      if (lists[name].length === 0) continue
+      report(
+        context,
+        {
+          message: `It has no effect with mode ${mode}.`,
+          remedy: `Use mode: allow, or remove ${name}.`,
+        },
+        [name],
+      )
+    }
   })
-  .transform(({ mode, ...lists }) => ({
-    mode: mode ?? (lists.allowlist.length > 0 ? ('allow' as const) : ('none' as const)),
-    ...lists,
+  .transform(({ mode, ...network }) => ({
+    mode:
+      mode ??
+      (network.allowlist.length + network.http.length > 0 ? ('allow' as const) : ('none' as const)),
+    ...network,
   }))
 
 const filesystemSchema = knownKeys({

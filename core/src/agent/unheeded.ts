@@ -5,16 +5,13 @@ import type { AgentManifest } from './agent-manifest.ts'
  * none of it would give an agent more than it has; but its author should know.
  */
 export function unheeded({ spec }: AgentManifest): readonly string[] {
-  const { execution, security, schedule, tools, advanced } = spec
-  const { mode } = security.network
+  const { execution, schedule, tools, advanced } = spec
   const judged = Object.keys(execution.validation ?? {}).filter((name) => name !== 'system')
   return [
     judged.length > 0 &&
       `spec.execution.validation (${judged.join(', ')}) is not judged yet: an iteration is accepted when its exit code is 0 and it printed something.`,
     execution.delivery !== undefined &&
       'spec.execution.delivery is not carried out yet: read the output with aegis task status.',
-    mode !== 'none' &&
-      `spec.security.network.mode ${mode} opens nothing yet: agents reach their models and nothing else.`,
     schedule !== undefined &&
       schedule.type !== 'manual' &&
       'spec.schedule starts nothing yet: run the agent with aegis task execute.',

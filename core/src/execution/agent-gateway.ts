@@ -6,9 +6,14 @@ import type { GatewayRecorder, SandboxIdentity } from './gateway-recorder.ts'
 export interface AgentGateway extends AsyncDisposable {
   /** Makes the handler of one sandbox's connections. Disposing it ends them all. */
   admit(identity: SandboxIdentity, recorder: GatewayRecorder): SandboxDoor
+  /** PEM: the public authorities and the one of this node, for sandboxes whose TLS it ends. */
+  trustBundle(): Promise<Uint8Array>
 }
 
 export interface SandboxDoor extends Disposable {
-  /** Serves the agent API, or destroys the stream and records the denial. Never throws. */
+  /**
+   * Serves the agent API or the proxy, or connects to where the policy permits; else it destroys
+   * the stream and records the denial. Never throws.
+   */
   connect(target: ConnectTarget, stream: ByteStream): void
 }

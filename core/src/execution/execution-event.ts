@@ -1,8 +1,10 @@
 import type { PinnedImage, PullProgress } from '../image/image-store.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { AgentId, SandboxId } from '../kernel/ids.ts'
+import type { PolicyAction } from '../policy/policy-action.ts'
 import type { LimitCause, ResourceUsage } from '../sandbox/sandbox.ts'
 import type { Isolation } from '../sandbox/sandbox-spec.ts'
+import type { SecretPlace } from '../secret/secret-vault.ts'
 
 export type ExecutionStatus =
   | 'pending' // Accepted, held back: its agent is paused.
@@ -21,6 +23,7 @@ export type FailureCause =
   | 'boot_failed' // The sandbox did not come up.
   | 'image_failed' // Its image could not be had.
   | 'command_not_started' // For example: no such program in the sandbox.
+  | 'denied' // The policy, or the operator, does not permit what the manifest asks.
   | 'prompt_failed' // The template could not be rendered.
   | 'unsupported' // This host cannot enforce or provide what the manifest asks.
   | 'interrupted' // The daemon died during it, too often to try again.
@@ -48,6 +51,64 @@ export interface LlmCall {
   readonly cost: number
   readonly durationMs: number
   readonly attempts: number
+}
+
+/** Something that was tried and refused. */
+export interface AccessDenial {
+  readonly action: PolicyAction
+  /** What it was about: `db.example.com:5432`, a name, a model. */
+  readonly subject: string
+  /** One sentence: why, and what would permit it. */
+  readonly reason: string
+  /** Stable word for the reason, for example `egress.private-address`. */
+  readonly code?: string | undefined
+  /** Ids of the policies that decided, where one did. */
+  readonly policies?: readonly string[] | undefined
+  /** How many equal ones this stands for; absent: one. */
+  readonly count?: number | undefined
+}
+
+/** A connection that leaves the node for an agent. */
+export interface ConnectionStart {
+  /** 1, 2, 3 … inside the iteration. */
+  readonly connection: number
+  /** The name that was permitted, or the address where none was used. */
+  readonly host: string
+  readonly port: number
+  /** What is dialled. */
+  readonly address: string
+  /** How the agent came to it: by its name, through the proxy, or by an address. */
+  readonly via: 'name' | 'proxy' | 'address'
+  /** Whether requests can be seen: `opaque` bytes pass unread. */
+  readonly reading: 'opaque' | 'inspected'
+  /** Ids of the policies that permit it. */
+  readonly policies: readonly string[]
+}
+
+export interface ConnectionEnd {
+  readonly connection: number
+  readonly host: string
+  readonly port: number
+  /** Out of the sandbox, and into it; of the payload. */
+  readonly bytesOut: number
+  readonly bytesIn: number
+  readonly durationMs: number
+  /** Requests of HTTP, where they were seen. */
+  readonly requests?: number | undefined
+  /** Why AEGIS ended it; absent: one of the two ends did. */
+  readonly cause?: string | undefined
+}
+
+/** A secret that was put into a request. */
+export interface SecretUse {
+  readonly secret: string
+  readonly connection: number
+  readonly host: string
+  readonly port: number
+  readonly place: SecretPlace
+  readonly method: string
+  readonly path: string
+  readonly policies: readonly string[]
 }
 
 /** What happened during an execution. Its log, its state and its stream are all this. */
@@ -108,13 +169,13 @@ export type ExecutionEvent = { readonly at: Instant } & (
     }
   | { readonly type: 'execution.llm-called'; readonly iteration: number; readonly call: LlmCall }
   /** Something the sandbox tried and was refused: a name, a connection. */
-  | {
-      readonly type: 'execution.denied'
-      readonly iteration: number
-      readonly action: 'dns.resolve' | 'network.connect' | 'llm.generate'
-      readonly subject: string
-      readonly reason: string
-    }
+  | ({ readonly type: 'execution.denied'; readonly iteration: number } & AccessDenial)
+  /** A name that the sandbox asked for and may know; told once for each. */
+  | { readonly type: 'execution.name-asked'; readonly iteration: number; readonly name: string }
+  /** About to be dialled: stored before it is. */
+  | ({ readonly type: 'execution.connecting'; readonly iteration: number } & ConnectionStart)
+  | ({ readonly type: 'execution.disconnected'; readonly iteration: number } & ConnectionEnd)
+  | ({ readonly type: 'execution.secret-used'; readonly iteration: number } & SecretUse)
   /** Its program has ended, or was given up: the sandbox is being destroyed from now on. */
   | {
       readonly type: 'execution.sandbox-terminated'

@@ -70,6 +70,10 @@ export function projectExecution(
     case 'execution.sandbox-booted':
     case 'execution.console':
     case 'execution.denied':
+    case 'execution.name-asked':
+    case 'execution.connecting':
+    case 'execution.disconnected':
+    case 'execution.secret-used':
     case 'execution.sandbox-terminated':
     case 'execution.iteration-completed':
     case 'execution.iteration-failed':
@@ -93,6 +97,10 @@ const executionEventTypes: Readonly<Record<ExecutionEvent['type'], true>> = {
   'execution.console': true,
   'execution.llm-called': true,
   'execution.denied': true,
+  'execution.name-asked': true,
+  'execution.connecting': true,
+  'execution.disconnected': true,
+  'execution.secret-used': true,
   'execution.sandbox-terminated': true,
   'execution.iteration-completed': true,
   'execution.iteration-failed': true,

@@ -236,6 +236,10 @@ function evolve(state: Execution, event: ExecutionEvent): Execution {
     case 'execution.console':
     case 'execution.llm-called':
     case 'execution.denied':
+    case 'execution.name-asked':
+    case 'execution.connecting':
+    case 'execution.disconnected':
+    case 'execution.secret-used':
       return state
   }
 }

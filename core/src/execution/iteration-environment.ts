@@ -1,4 +1,5 @@
 import type { AgentManifest } from '../agent/agent-manifest.ts'
+import { networkEnvironment } from '../egress/network-environment.ts'
 import type { AgentId, ExecutionId } from '../kernel/ids.ts'
 import type { IterationRecord } from './execution.ts'
 
@@ -11,6 +12,8 @@ interface IterationEnvironment {
   readonly executionId: ExecutionId
   readonly iteration: number
   readonly history: readonly IterationRecord[]
+  /** Variables that hold a placeholder. */
+  readonly secrets: Readonly<Record<string, string>>
   readonly debug: boolean
 }
 
@@ -26,7 +29,7 @@ const maxValueCharacters = 24 * 1024
  * clients refuse to start without.
  */
 export function iterationEnvironment(options: IterationEnvironment): Record<string, string> {
-  const { manifest, agentId, executionId, iteration, history, debug } = options
+  const { manifest, agentId, executionId, iteration, history, secrets, debug } = options
   const { task, runtime, env } = manifest.spec
   return {
     LANG: 'C.UTF-8',
@@ -37,7 +40,9 @@ export function iterationEnvironment(options: IterationEnvironment): Record<stri
     ANTHROPIC_BASE_URL: agentApiUrl,
     ANTHROPIC_API_KEY: 'provided-by-aegis',
     OLLAMA_HOST: agentApiUrl,
+    ...networkEnvironment(manifest),
     ...env,
+    ...secrets,
     AEGIS_ORCHESTRATOR_URL: agentApiUrl,
     AEGIS_AGENT_ID: agentId,
     AEGIS_EXECUTION_ID: executionId,

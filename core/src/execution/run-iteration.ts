@@ -1,21 +1,30 @@
+import { planEgress } from '../egress/plan-egress.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { ExecutionId } from '../kernel/ids.ts'
+import type { SecurityConfig } from '../node/security-config-schema.ts'
+import type { PolicyEngine } from '../policy/policy-engine.ts'
 import type { Occupant } from '../pool/door-slot.ts'
 import { type PrepareDeps, type PreparedSandbox, prepareSandbox } from '../pool/prepare-sandbox.ts'
 import type { SandboxRecipe } from '../pool/sandbox-recipe.ts'
 import type { WarmPool } from '../pool/warm-pool.ts'
 import type { Exit, SandboxProcess } from '../sandbox/sandbox.ts'
+import type { SandboxNotice } from '../sandbox/sandbox-spec.ts'
+import { type MintedSecrets, mintSecrets } from '../secret/execution-secrets.ts'
+import type { SecretVault } from '../secret/secret-vault.ts'
 import type { AgentGateway, SandboxDoor } from './agent-gateway.ts'
 import { awaitEngine } from './await-engine.ts'
 import { recordConsole } from './console-recorder.ts'
 import type { IterationOutcome, IterationRecord } from './execution.ts'
-import type { ExecutionEvent, FailureCause } from './execution-event.ts'
+import type { AccessDenial, ExecutionEvent, FailureCause } from './execution-event.ts'
 import type { ImageSource } from './image-source.ts'
 import { iterationEnvironment } from './iteration-environment.ts'
 import { type IterationResult, judge, type Validator } from './validate-iteration.ts'
 
 export interface IterationDeps extends PrepareDeps {
   readonly gateway: AgentGateway
+  readonly policies: Pick<PolicyEngine, 'forAgent'>
+  readonly vault: SecretVault
+  readonly security: Pick<SecurityConfig, 'egress'>
   readonly validators: readonly Validator[]
   /** Absent: each iteration boots its own sandbox. */
   readonly pool: Pick<WarmPool, 'claim'> | undefined
@@ -51,13 +60,15 @@ export async function runIteration(
   plan: IterationPlan,
   signal: AbortSignal,
 ): Promise<IterationOutcome> {
-  using door = admit(deps, plan)
   const trace = { connected: false }
-  const occupant = occupantOf(deps, plan, door, trace)
   try {
+    const minted = mintSecrets(deps.vault, deps.ids, plan.manifest)
+    const own = { ...plan, minted }
+    using door = admit(deps, own)
+    const occupant = occupantOf(deps, plan, door, trace)
     for (let { pool } = deps; ; pool = undefined) {
       const obtained = await obtain({ ...deps, pool }, plan, occupant, signal)
-      const result = await runIn(deps, plan, obtained, signal)
+      const result = await runIn(deps, own, obtained, signal)
       // What waited may be lost before it did anything. The next one is booted for this task, and
       // its end is final.
       if (result === undefined || (isStillborn(obtained, result) && !trace.connected)) continue
@@ -82,19 +93,37 @@ function occupantOf(
       trace.connected = true
       door.connect(target, stream)
     },
-    onNotice({ name: subject }) {
-      const reason = 'Agents reach their models and nothing else.'
-      const action = 'dns.resolve'
-      // The record of a refusal must not hold the sandbox's wire; a failing store ends the run anyway.
-      note({
-        type: 'execution.denied',
-        iteration,
-        action,
-        subject,
-        reason,
-        at: clock.now(),
-      }).catch(() => undefined)
+    onNotice(notice) {
+      const event = { ...factOf(notice), iteration, at: clock.now() }
+      // The record must not hold the sandbox's wire; a failing store ends the run anyway.
+      note(event).catch(() => undefined)
     },
+  }
+}
+
+/** What the guest saw, in the words of the log. */
+function factOf(
+  notice: SandboxNotice,
+):
+  | ({ readonly type: 'execution.denied' } & AccessDenial)
+  | { readonly type: 'execution.name-asked'; readonly name: string } {
+  const type = 'execution.denied'
+  switch (notice.kind) {
+    case 'dns-answered':
+      return { type: 'execution.name-asked', name: notice.name }
+    case 'dns-denied': {
+      const reason = `No rule of the manifest permits ${notice.name}. Add it to spec.security.network.allowlist.`
+      return { type, action: 'dns.resolve', subject: notice.name, reason, code: 'dns.denied' }
+    }
+    case 'connect-denied': {
+      const { protocol, address, port } = notice
+      const subject = `${address.includes(':') ? `[${address}]` : address}:${port}`
+      const reason =
+        protocol === 'udp'
+          ? 'Sandboxes send no datagrams; names are answered on 127.0.0.1.'
+          : `No rule of the manifest permits ${subject}. Name the host and its port in spec.security.network.allowlist.`
+      return { type, action: 'network.connect', subject, reason, code: 'egress.no-rule' }
+    }
   }
 }
 
@@ -156,7 +185,7 @@ async function bootOwn(
 /** Runs the program to its end; undefined when the sandbox had ended before it could start. */
 async function runIn(
   deps: IterationDeps,
-  plan: IterationPlan,
+  plan: OwnPlan,
   { box, ahead }: Obtained,
   signal: AbortSignal,
 ): Promise<IterationResult | undefined> {
@@ -191,12 +220,12 @@ interface StartedProgram {
 
 async function startProgram(
   { debug }: IterationDeps,
-  plan: IterationPlan,
+  plan: OwnPlan,
   { sandbox, standby, program }: PreparedSandbox,
   signal: AbortSignal,
 ): Promise<StartedProgram> {
-  const { prompt } = plan
-  const env = iterationEnvironment({ ...plan, debug })
+  const { prompt, minted } = plan
+  const env = iterationEnvironment({ ...plan, secrets: minted.environment, debug })
   if (standby !== undefined) {
     return { process: standby, words: `${JSON.stringify({ env })}\n${prompt}` }
   }
@@ -236,16 +265,36 @@ async function verdictOn(
     : { kind: 'refused', output, failure: verdict.failure, usage }
 }
 
-function admit({ gateway, clock }: IterationDeps, plan: IterationPlan): SandboxDoor {
-  const { executionId, agentId, manifest, iteration, note } = plan
+/** A plan with what only this one run of it has. */
+interface OwnPlan extends IterationPlan {
+  readonly minted: MintedSecrets
+}
+
+function admit(
+  { gateway, policies, security, clock }: IterationDeps,
+  { executionId, agentId, manifest, iteration, note, minted }: OwnPlan,
+): SandboxDoor {
   const { model, temperature } = manifest.spec.runtime
-  const agentName = manifest.metadata.name
+  const { name } = manifest.metadata
+  const own = () => ({ iteration, at: clock.now() })
   return gateway.admit(
-    { executionId, agentId, agentName, iteration, defaultModel: model, temperature },
     {
-      llmCalled: (call) => note({ type: 'execution.llm-called', iteration, call, at: clock.now() }),
-      denied: (action, subject, reason) =>
-        note({ type: 'execution.denied', iteration, action, subject, reason, at: clock.now() }),
+      executionId,
+      agentId,
+      agentName: name,
+      iteration,
+      defaultModel: model,
+      temperature,
+      policy: policies.forAgent({ name, manifest }),
+      egress: planEgress(manifest, security),
+      secrets: minted.secrets,
+    },
+    {
+      llmCalled: (call) => note({ type: 'execution.llm-called', call, ...own() }),
+      denied: (denial) => note({ type: 'execution.denied', ...denial, ...own() }),
+      connecting: (start) => note({ type: 'execution.connecting', ...start, ...own() }),
+      disconnected: (end) => note({ type: 'execution.disconnected', ...end, ...own() }),
+      secretUsed: (use) => note({ type: 'execution.secret-used', ...use, ...own() }),
     },
   )
 }
@@ -259,6 +308,7 @@ function refusalOf(error: AegisError): IterationOutcome {
 }
 
 function causeOf(error: AegisError): FailureCause {
+  if (error.kind === 'denied') return 'denied'
   if (error.code === 'boot_failed' || error.code === 'image_failed') return error.code
   if (error.kind === 'unsupported') return 'unsupported'
   if (error.kind === 'unavailable') return 'sandbox_lost'

@@ -12,6 +12,8 @@ export interface Ids {
   agent(name: string): AgentId
   execution(): ExecutionId
   sandbox(): SandboxId
+  /** `aegis-secret-` and 32 hexadecimal digits that nobody can guess. */
+  placeholder(): string
 }
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/

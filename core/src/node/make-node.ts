@@ -19,7 +19,7 @@ import { makeLiveSandboxes } from '../sandbox/live-sandboxes.ts'
 import type { NodeConfig } from './node-config.ts'
 
 export interface NodeDeps
-  extends Omit<RunDeps, 'live' | 'agents' | 'images' | 'pool' | 'sandboxes'> {
+  extends Omit<RunDeps, 'live' | 'agents' | 'images' | 'pool' | 'sandboxes' | 'security'> {
   readonly config: NodeConfig
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
@@ -81,6 +81,7 @@ export function makeNode(deps: NodeDeps): DomainNode {
     sandboxes,
     pool,
     images: config.spec.runtime.images,
+    security: config.spec.security,
   })
   const shared = { ...deps, config: config.spec.runtime, live }
   const startedMs = clock.monotonicMs()

@@ -11,9 +11,10 @@ import {
   wholeNumber,
 } from '../kernel/field.ts'
 import { llmProvidersSchema, llmSelectionSchema } from './llm-config-schema.ts'
+import { securityConfigSchema } from './security-config-schema.ts'
 
 /** Maps of a node config whose keys belong to the user. */
-export const configFreeMaps = ['labels', 'images']
+export const configFreeMaps = ['labels', 'images', 'roles']
 
 const port = () => wholeNumber(0, 65_535)
 
@@ -176,6 +177,7 @@ export const configSections = {
   llm_selection: llmSelectionSchema.prefault({}),
   runtime: runtimeConfigSchema.prefault({}),
   network: networkConfigSchema.prefault({}),
+  security: securityConfigSchema.prefault({}),
   observability: observabilitySchema.prefault({}),
 }
 

@@ -1,4 +1,5 @@
 import type { Isolation } from '../sandbox/sandbox-spec.ts'
+import type { SecurityConfig } from './security-config-schema.ts'
 
 /** A node's configuration in its canonical form; `parseNodeConfig` makes it from either file form. */
 export interface NodeConfig {
@@ -28,6 +29,7 @@ export interface NodeConfig {
     readonly llm_selection: LlmSelectionConfig
     readonly runtime: RuntimeConfig
     readonly network: NetworkConfig
+    readonly security: SecurityConfig
     readonly observability: ObservabilityConfig
   }
 }

@@ -1,3 +1,6 @@
+import { trustBundlePath } from '../egress/network-environment.ts'
+import { opensTls } from '../egress/plan-egress.ts'
+import type { AgentGateway } from '../execution/agent-gateway.ts'
 import { iterationEnvironment } from '../execution/iteration-environment.ts'
 import type { PinnedImage } from '../image/image-store.ts'
 import { restoreImage } from '../image/pin-image.ts'
@@ -6,13 +9,14 @@ import type { Clock } from '../kernel/clock.ts'
 import { type ExecutionId, executionId, type Ids } from '../kernel/ids.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { LiveSandbox, LiveSandboxes } from '../sandbox/live-sandboxes.ts'
-import type { LimitCause, Sandbox, SandboxProcess } from '../sandbox/sandbox.ts'
+import type { LimitCause, Sandbox, SandboxFile, SandboxProcess } from '../sandbox/sandbox.ts'
 import { type AgentProgram, type BootstrapOf, programOf } from './agent-program.ts'
 import { type DoorSlot, makeDoorSlot, type Occupant } from './door-slot.ts'
 import { type SandboxRecipe, specOf } from './sandbox-recipe.ts'
 
 export interface PrepareDeps {
   readonly bootstrap: BootstrapOf
+  readonly gateway: Pick<AgentGateway, 'trustBundle'>
   readonly sandboxes: LiveSandboxes
   readonly clock: Clock
   readonly ids: Ids
@@ -67,7 +71,8 @@ export async function prepareSandbox(
       signal,
     )
     begun.sandbox = sandbox
-    if (program.files.length > 0) await sandbox.writeFiles(program.files, signal)
+    const files = [...program.files, ...(await trustFiles(deps, recipe))]
+    if (files.length > 0) await sandbox.writeFiles(files, signal)
     const waits = ahead && program.standsBy
     const standby = waits ? await startWaiting(deps, recipe, program, sandbox, signal) : undefined
     const bootMs = Math.round(deps.clock.monotonicMs() - startMs)
@@ -129,6 +134,15 @@ async function boot(
   }
 }
 
+/** What a sandbox has to trust whose TLS ends at the gateway. */
+async function trustFiles(
+  { gateway }: PrepareDeps,
+  { manifest }: SandboxRecipe,
+): Promise<readonly SandboxFile[]> {
+  if (!opensTls(manifest)) return []
+  return [{ path: trustBundlePath, content: await gateway.trustBundle() }]
+}
+
 /** The variables that belong to a task are not known yet: they come with it, on stdin. */
 function startWaiting(
   { debug }: PrepareDeps,
@@ -137,7 +151,7 @@ function startWaiting(
   sandbox: Sandbox,
   signal: AbortSignal,
 ): Promise<SandboxProcess> {
-  const nobody = { executionId: executionId(''), iteration: 0, history: [] }
+  const nobody = { executionId: executionId(''), iteration: 0, history: [], secrets: {} }
   const env = iterationEnvironment({ manifest, agentId, debug, ...nobody })
   return sandbox.exec(
     { argv, env: { ...env, AEGIS_BOOTSTRAP_STANDBY: '1' }, cwd: '/workspace' },

@@ -1,4 +1,5 @@
 import type { AgentManifest } from '../agent/agent-manifest.ts'
+import { sandboxNetwork } from '../egress/plan-egress.ts'
 import type { PinnedImage } from '../image/image-store.ts'
 import type { AgentId } from '../kernel/ids.ts'
 import type { SandboxRuntime } from '../sandbox/sandbox-runtime.ts'
@@ -25,11 +26,13 @@ export function specOf(
   own: Pick<SandboxSpec, 'id' | 'onConnect' | 'onNotice'>,
 ): SandboxSpec {
   const { sandbox } = manifest.spec.runtime
+  const network = sandboxNetwork(manifest)
   return {
     ...own,
     interpreter: interpreterOf(manifest, image),
     limits,
     filesystem: filesystemOf(manifest),
+    ...(network !== undefined && { network }),
     ...(sandbox === 'gvisor' && { applicationKernel: sandbox }),
   }
 }

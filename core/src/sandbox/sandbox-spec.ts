@@ -35,22 +35,49 @@ export interface Interpreter {
   readonly image?: string
 }
 
+/** The part of the world that appears on the sandbox's loopback. What it says is a convenience of
+ *  the sandbox: the gateway decides on each connection anew. */
+export interface SandboxNetwork {
+  /** Names that have an address inside. Lower case, no trailing dot; at most 1,000. */
+  readonly names: readonly string[]
+  /** Every name that ends in a dot and one of these has one too; at most 100. */
+  readonly suffixes: readonly string[]
+  /** Where connections to these names are taken over; at most 60. */
+  readonly ports: readonly number[]
+  /** Offers a proxy for HTTP and SOCKS 5 on 127.0.0.1, port `proxyPort`. */
+  readonly proxy: boolean
+}
+
+/** Where the proxy listens inside. */
+export const proxyPort = 3128
+
 /** Where a connection that was opened inside the sandbox wants to go. */
 export type ConnectTarget =
   | { readonly kind: 'agent-api' }
+  /** `host` is a name of the sandbox's network, or an address (IPv6 without brackets). */
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  /** The proxy: where to, the client says on the stream. */
+  | { readonly kind: 'proxy' }
 
 /** Something the guest saw and the host may want to record. */
-export type SandboxNotice = {
-  readonly kind: 'dns-denied'
-  readonly name: string
-}
+export type SandboxNotice =
+  | { readonly kind: 'dns-denied'; readonly name: string }
+  | { readonly kind: 'dns-answered'; readonly name: string }
+  /** A packet to an address of the world, which nobody takes over. */
+  | {
+      readonly kind: 'connect-denied'
+      readonly protocol: 'tcp' | 'udp'
+      readonly address: string
+      readonly port: number
+    }
 
 export interface SandboxSpec {
   readonly id: SandboxId
   readonly interpreter: Interpreter
   readonly limits: SandboxLimits
   readonly filesystem: SandboxFilesystem
+  /** Absent: nothing but the agent API. */
+  readonly network?: SandboxNetwork
   /** A kernel of its own in user space, between the agent and the host's; absent: the host's. */
   readonly applicationKernel?: 'gvisor'
   /**

@@ -6,8 +6,10 @@ interface Changes {
   readonly task?: Partial<ManifestSpec['task']>
   readonly execution?: Partial<ManifestSpec['execution']>
   readonly resources?: Partial<ManifestSpec['security']['resources']>
+  readonly network?: Partial<ManifestSpec['security']['network']>
   readonly filesystem?: Partial<ManifestSpec['security']['filesystem']>
   readonly context?: ManifestSpec['context']
+  readonly secrets?: ManifestSpec['secrets']
   readonly advanced?: Partial<ManifestSpec['advanced']>
 }
 
@@ -32,7 +34,15 @@ export function aManifest(name: string, changes: Changes = {}): AgentManifest {
       context: changes.context ?? [],
       execution: { mode: 'one-shot', max_retries: 5, ...changes.execution },
       security: {
-        network: { mode: 'none', allowlist: [], denylist: [] },
+        network: {
+          mode: 'none',
+          allowlist: [],
+          denylist: [],
+          http: [],
+          opaque: [],
+          limits: {},
+          ...changes.network,
+        },
         filesystem: { read: [], write: [], read_only: false, ...changes.filesystem },
         resources: {
           cpu: 250,
@@ -46,6 +56,7 @@ export function aManifest(name: string, changes: Changes = {}): AgentManifest {
       },
       tools: [],
       env: {},
+      secrets: changes.secrets ?? {},
       advanced: { warm_pool_size: 0, swarm_enabled: false, ...changes.advanced },
     },
   }

@@ -24,11 +24,11 @@ export function makeSandboxDoor(deps: SandboxDoorDeps): SandboxDoor {
   const closing = new AbortController()
   const admitted = { identity, recorder, signal: closing.signal, inFlight: { requests: 0 } }
 
-  function deny(target: ConnectTarget & { kind: 'tcp' }): void {
-    const subject = `${target.host.slice(0, 253)}:${target.port}`
+  function deny(target: Exclude<ConnectTarget, { kind: 'agent-api' }>): void {
+    const subject = target.kind === 'tcp' ? `${target.host.slice(0, 253)}:${target.port}` : 'proxy'
     const reason = 'A sandbox may connect to the agent API alone, and to no other host.'
     // The refusal stands whether or not it could be recorded.
-    recorder.denied('network.connect', subject, reason).catch((err: unknown) => {
+    recorder.denied({ action: 'network.connect', subject, reason }).catch((err: unknown) => {
       logger.error({ executionId: identity.executionId, err }, 'denial could not be recorded')
     })
   }

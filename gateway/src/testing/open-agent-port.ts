@@ -1,36 +1,57 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
-import type { GatewayRecorder, LlmCall, SandboxIdentity } from '@aegis/core'
+import type {
+  AccessDenial,
+  ConnectionEnd,
+  ConnectionStart,
+  GatewayRecorder,
+  LlmCall,
+  SandboxIdentity,
+  SecretUse,
+} from '@aegis/core'
+import { anIdentity } from '@aegis/core/testing'
 import type { Gateway } from '../open-gateway.ts'
 
 /** What a gateway reported, in order. */
 export interface Recording extends GatewayRecorder {
   readonly calls: LlmCall[]
-  readonly denials: { action: string; subject: string; reason: string }[]
+  readonly denials: AccessDenial[]
+  readonly started: ConnectionStart[]
+  readonly ended: ConnectionEnd[]
+  readonly secretUses: SecretUse[]
 }
 
 export function makeRecording(): Recording {
   const calls: LlmCall[] = []
-  const denials: Recording['denials'] = []
+  const denials: AccessDenial[] = []
+  const started: ConnectionStart[] = []
+  const ended: ConnectionEnd[] = []
+  const secretUses: SecretUse[] = []
   return {
     calls,
     denials,
+    started,
+    ended,
+    secretUses,
     async llmCalled(call) {
       calls.push(call)
     },
-    async denied(action, subject, reason) {
-      denials.push({ action, subject, reason })
+    async denied(denial) {
+      denials.push(denial)
+    },
+    async connecting(start) {
+      started.push(start)
+    },
+    async disconnected(end) {
+      ended.push(end)
+    },
+    async secretUsed(use) {
+      secretUses.push(use)
     },
   }
 }
 
-export const testIdentity: SandboxIdentity = {
-  executionId: 'execution-1',
-  agentId: 'agent-1',
-  agentName: 'tester',
-  iteration: 1,
-  defaultModel: 'default',
-}
+export const testIdentity = anIdentity()
 
 /** A port on the loopback whose connections go through a sandbox's door, as real clients need it. */
 export async function openAgentPort(

@@ -1,0 +1,19 @@
+import type { AgentPolicy, PolicyDecision, PolicyEngine } from '../policy/policy-engine.ts'
+import type { SecretVault } from '../secret/secret-vault.ts'
+
+const permitted: PolicyDecision = { allow: true, policies: ['test'], because: 'A test permits it.' }
+
+/** Permits whatever an agent asks. */
+export const openPolicy: AgentPolicy = { decide: () => permitted }
+
+/** Permits whatever anybody asks. */
+export const openPolicies: PolicyEngine = {
+  forAgent: () => openPolicy,
+  decideApi: () => permitted,
+  decideTask: () => permitted,
+  decideDeploy: () => permitted,
+  list: () => [],
+}
+
+/** Holds nothing. */
+export const emptyVault: SecretVault = { open: () => undefined }

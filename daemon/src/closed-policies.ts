@@ -1,0 +1,18 @@
+import type { PolicyDecision, PolicyEngine } from '@aegis/core'
+
+const denied: PolicyDecision = {
+  allow: false,
+  policies: [],
+  because: 'This node has no policy engine.',
+}
+
+const permitted: PolicyDecision = { ...denied, allow: true }
+
+/** Permits what needs no policy, and no connection: until a node has an engine. */
+export const closedPolicies: PolicyEngine = {
+  forAgent: () => ({ decide: () => denied }),
+  decideApi: () => permitted,
+  decideTask: () => permitted,
+  decideDeploy: () => permitted,
+  list: () => [],
+}
