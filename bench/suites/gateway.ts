@@ -96,6 +96,9 @@ export const benchmark: Benchmark = {
             at: new Date().toISOString(),
           }),
         denied: async () => {},
+        connecting: async () => {},
+        disconnected: async () => {},
+        secretUsed: async () => {},
       })
       // Stands for the loopback of a sandbox: each connection goes to the gateway as it is.
       const inside = createServer({ noDelay: true }, (socket) =>
