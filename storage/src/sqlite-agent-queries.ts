@@ -1,5 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { type AgentQueries, type AgentRevision, type AgentSummary, agentId } from '@aegis/core'
+import {
+  type AgentQueries,
+  type AgentRevision,
+  type AgentSummary,
+  agentId,
+  completeManifest,
+} from '@aegis/core'
 import type { Kysely } from 'kysely'
 import { fromAgentRow } from './agent-row.ts'
 import { preparedQuery } from './prepared.ts'
@@ -55,7 +61,7 @@ export function makeSqliteAgentQueries({
       if (row === undefined) return undefined
       const event = parseObject(row.body, path, `revision ${number} of agent ${id}`)
       const { manifest, image } = event as AgentRevision
-      return { manifest, ...(image && { image }) }
+      return { manifest: completeManifest(manifest), ...(image && { image }) }
     },
   }
 }

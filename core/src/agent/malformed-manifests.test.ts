@@ -133,6 +133,15 @@ a port out of range | spec | security: {network: {allowlist: ["a.com:70000"]}} |
 a port in words | spec | security: {network: {allowlist: ["a.com:https"]}} | 9:36 spec.security.network.allowlist[0] | 1 to 65535
 every address | spec | security: {network: {allowlist: [0.0.0.0/0]}} | 9:36 spec.security.network.allowlist[0] | Use /1 to /32
 a prefix too long | spec | security: {network: {allowlist: [10.0.0.0/33]}} | 9:36 spec.security.network.allowlist[0] | Use /1 to /32
+rules for HTTP that are not used | spec | security: {network: {mode: none, http: [{host: a.com}]}} | 9:36 spec.security.network.http | mode: allow
+a rule for HTTP without a host | spec | security: {network: {http: [{methods: [GET]}]}} | 9:31 spec.security.network.http[0].host | Add host:
+a method nobody has | spec | security: {network: {http: [{host: a.com, methods: ["G T"]}]}} | 9:55 spec.security.network.http[0].methods[0] | like GET
+a path without a slash | spec | security: {network: {http: [{host: a.com, paths: [repos]}]}} | 9:53 spec.security.network.http[0].paths[0] | Begin it with /
+a header that is none | spec | security: {network: {http: [{host: a.com, headers: {"a b": c}}]}} | 9:55 spec.security.network.http[0].headers["a b"] | name of a header
+a budget without end | spec | security: {network: {limits: {connections: 0}}} | 9:33 spec.security.network.limits.connections | at least 1
+a budget in words | spec | security: {network: {limits: {bytes_out: much}}} | 9:33 spec.security.network.limits.bytes_out | not a size
+a secret with an odd name | spec | secrets: {TOKEN: "my secret"} | 9:13 spec.secrets.TOKEN | a-z, 0-9
+a secret in a variable of ours | spec | secrets: {AEGIS_TOKEN: a} | 9:13 spec.secrets.AEGIS_TOKEN | reserved
 a name beyond ASCII | spec | security: {network: {allowlist: [müller.de]}} | 9:36 spec.security.network.allowlist[0] | xn--
 a relative host path | spec | security: {filesystem: {read: [data]}} | 9:34 spec.security.filesystem.read[0] | Begin it with /
 the whole host | spec | security: {filesystem: {write: [/]}} | 9:35 spec.security.filesystem.write[0] | folders it needs

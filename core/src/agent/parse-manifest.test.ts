@@ -39,7 +39,14 @@ describe('parseManifest', () => {
         context: [],
         execution: { mode: 'one-shot', max_retries: 3 },
         security: {
-          network: { mode: 'none', allowlist: [], denylist: [] },
+          network: {
+            mode: 'none',
+            allowlist: [],
+            denylist: [],
+            http: [],
+            opaque: [],
+            limits: {},
+          },
           filesystem: { read: [], write: [], read_only: false },
           resources: {
             cpu: 1000,
@@ -52,6 +59,7 @@ describe('parseManifest', () => {
         },
         tools: [],
         env: {},
+        secrets: {},
         advanced: { warm_pool_size: 0, swarm_enabled: false },
       },
     })
@@ -145,7 +153,52 @@ spec:
       mode: 'allow',
       allowlist: ['api.example.com', '*.example.org:8443'],
       denylist: [],
+      http: [],
+      opaque: [],
+      limits: {},
     })
+  })
+
+  it('permits requests where only those are given, in one spelling', () => {
+    const { network } = parsed(`${python}  task: { instruction: Help. }
+  security:
+    network:
+      http:
+        - { host: API.GitHub.com, methods: [get, HEAD], paths: ["/repos/*"], headers: { Accept: "*json*" } }
+      opaque: [Pinned.example.com]
+      limits: { connections: 4, bytes_out: 10Mi, idle_timeout: 30s }
+`).security
+    expect(network).toEqual({
+      mode: 'allow',
+      allowlist: [],
+      denylist: [],
+      http: [
+        {
+          host: 'api.github.com',
+          methods: ['GET', 'HEAD'],
+          paths: ['/repos/*'],
+          headers: { accept: '*json*' },
+        },
+      ],
+      opaque: ['pinned.example.com'],
+      limits: { connections: 4, bytes_out: '10Mi', idle_timeout: '30s' },
+    })
+  })
+
+  it('refuses a variable that has a value and stands for a secret', () => {
+    const both = () =>
+      parsed(`${python}  task: { instruction: Help. }
+  env: { TOKEN: a }
+  secrets: { TOKEN: b }
+`)
+    expect(both).toThrow(/spec\.secrets\.TOKEN: .*Keep one of them/)
+  })
+
+  it('keeps which secret each variable stands for', () => {
+    const { secrets } = parsed(`${python}  task: { instruction: Help. }
+  secrets: { GITHUB_TOKEN: github, npm_config_token: npm.read }
+`)
+    expect(secrets).toEqual({ GITHUB_TOKEN: 'github', npm_config_token: 'npm.read' })
   })
 
   it('gives each text of the context a place to land', () => {
@@ -204,7 +257,14 @@ metadata: { author: Ada, tags: [a, b] }
     expect(flat.spec.execution).toEqual({ mode: 'iterative', max_retries: 4 })
     expect(flat.spec.env).toEqual({ A: '1' })
     expect(flat.spec.security).toEqual({
-      network: { mode: 'allow', allowlist: ['api.openai.com'], denylist: [] },
+      network: {
+        mode: 'allow',
+        allowlist: ['api.openai.com'],
+        denylist: [],
+        http: [],
+        opaque: [],
+        limits: {},
+      },
       filesystem: { read: ['/srv/data'], write: [], read_only: false },
       resources: { cpu: 500, memory: '512MB', disk: '1Gi', timeout: '2m', pids: 256, gpu: 0 },
     })

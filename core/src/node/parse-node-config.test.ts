@@ -65,6 +65,13 @@ describe('parseNodeConfig', () => {
           grpc_port: 50_051,
           heartbeat_interval_seconds: 30,
         },
+        security: {
+          egress: { allow_public: false, reachable_ranges: [], resolvers: [], limits: {} },
+          secrets: { key: 'file' },
+          audit: { texts: false },
+          access: { requests_per_minute: 6000, failures_per_minute: 60, allowed_hosts: [] },
+          supply: { require_digest: false, image_keys: [], manifest_keys: [] },
+        },
         observability: {
           logging: { level: 'info', format: 'json' },
           metrics: { enabled: true, port: 9090, path: '/metrics' },
