@@ -52,7 +52,9 @@ export async function discoverConfig(options: Options): Promise<DiscoveredConfig
  * directory than the command that started it.
  */
 function withAbsolutePaths(config: NodeConfig, folder: string): NodeConfig {
-  const { llm_providers: providers, runtime, network, observability } = config.spec
+  const { llm_providers: providers, runtime, network, security, observability } = config.spec
+  const { policies, access, supply } = security
+  const { oidc } = access
   const { bootstrap_script: script } = runtime
   const { tls } = network
   const { file, ...logging } = observability.logging
@@ -77,6 +79,17 @@ function withAbsolutePaths(config: NodeConfig, folder: string): NodeConfig {
             ...(tls.ca_path !== undefined && { ca_path: resolve(folder, tls.ca_path) }),
           },
         }),
+      },
+      security: {
+        ...security,
+        ...(policies !== undefined && { policies: resolve(folder, policies) }),
+        access: {
+          ...access,
+          ...(oidc?.jwks_path !== undefined && {
+            oidc: { ...oidc, jwks_path: resolve(folder, oidc.jwks_path) },
+          }),
+        },
+        supply: { ...supply, image_keys: supply.image_keys.map((key) => resolve(folder, key)) },
       },
       observability: {
         ...observability,
