@@ -8,9 +8,11 @@ const denied: PolicyDecision = {
 
 const permitted: PolicyDecision = { ...denied, allow: true }
 
-/** Permits what needs no policy, and no connection: until a node has an engine. */
+/** Permits models and what needs no policy, and no connection: until a node has an engine. */
 export const closedPolicies: PolicyEngine = {
-  forAgent: () => ({ decide: () => denied }),
+  forAgent: () => ({
+    decide: ({ action }) => (action === 'llm.generate' ? permitted : denied),
+  }),
   decideApi: () => permitted,
   decideTask: () => permitted,
   decideDeploy: () => permitted,

@@ -8,6 +8,11 @@ export type AgentRequest =
       /** A canonical name, or the text of a canonical address (IPv6 without brackets). */
       readonly host: string
       readonly port: number
+      /**
+       * Present once a name was looked up: the canonical address that is to be dialled. It may make
+       * a range forbid what the name permits; a range never permits a name.
+       */
+      readonly address?: string
       /** Present once it is known: the request inside an inspected or a plain connection. */
       readonly http?: HttpRequestFacts
     }
