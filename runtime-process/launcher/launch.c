@@ -6,9 +6,9 @@
  *          [--limit NAME VALUE]... -- PROGRAM ARG...
  *
  * --cgroup  a cgroup.procs file to join. Joining comes first, so that nothing runs outside the limits.
- * --network an empty network namespace with the loopback up, where ports from 53 on are open to
- *           all: the guest answers DNS there without a capability. Whoever is not root gets it
- *           inside a user namespace. bubblewrap's own would belong to one that the guest is not in.
+ * --network a network namespace with nothing but the loopback, see network.c. Ports from 53 on are
+ *           open to all there: the guest answers DNS without a capability. Whoever is not root gets
+ *           it inside a user namespace. bubblewrap's own would belong to one that the guest is not in.
  * --user    become this user. Needs root; only then may --stage be given.
  * --stage   make the n-th such path readable at /tmp/<n> in a mount namespace that only PROGRAM
  *           sees, wherever it lies: a clone below a 0700 home is no obstacle, and nothing is left
@@ -22,18 +22,18 @@
  * with the step and the reason, and the exit status is then 125.
  */
 #define _GNU_SOURCE
+#include "launch.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <linux/openat2.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -89,12 +89,12 @@ struct request {
   char **program;
 };
 
-static void fail(const char *step, const char *what) {
+void fail(const char *step, const char *what) {
   fprintf(stderr, "launch: %s %s: %s\n", step, what, strerror(errno));
   exit(EXIT_LAUNCH);
 }
 
-static void misuse(const char *what, const char *value) {
+void misuse(const char *what, const char *value) {
   fprintf(stderr, "launch: %s: %s\n", what, value);
   exit(EXIT_LAUNCH);
 }
@@ -169,31 +169,10 @@ static void join_cgroup(const char *path) {
   close(fd);
 }
 
-static void write_file(const char *path, const char *text) {
+void write_file(const char *path, const char *text) {
   int fd = open(path, O_WRONLY | O_CLOEXEC);
   if (fd < 0 || write(fd, text, strlen(text)) < 0) fail("write", path);
   close(fd);
-}
-
-static void map_only_self(uid_t uid, gid_t gid) {
-  char map[64];
-  write_file("/proc/self/setgroups", "deny");
-  snprintf(map, sizeof map, "%u %u 1", uid, uid);
-  write_file("/proc/self/uid_map", map);
-  snprintf(map, sizeof map, "%u %u 1", gid, gid);
-  write_file("/proc/self/gid_map", map);
-}
-
-static void enter_network(void) {
-  uid_t uid = geteuid();
-  gid_t gid = getegid();
-  if (unshare(CLONE_NEWNET | (uid == 0 ? 0 : CLONE_NEWUSER)) != 0) fail("unshare", "network namespace");
-  if (uid != 0) map_only_self(uid, gid);
-  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  struct ifreq loopback = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-  if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &loopback) != 0) fail("raise", "loopback");
-  close(fd);
-  write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "53");
 }
 
 /* Opens a mount of its own of `path`. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AegisError, type Sandbox, type SandboxSpec } from '@aegis/core'
-import { checkHostPaths, connectGuest, type GuestOptions } from '@aegis/sandbox'
+import { checkHostPaths, connectGuest, type GuestOptions, guestNetwork } from '@aegis/sandbox'
 import type { HostTree } from './host-tree.ts'
 import type { Interpreters } from './interpreters.ts'
 import type { LimitBackend } from './limits/limit-group.ts'
@@ -80,6 +80,7 @@ export async function bootSandbox(
       ...host.guestTiming,
       onConnect: spec.onConnect,
       ...(spec.onNotice && { onNotice: spec.onNotice }),
+      ...guestNetwork(spec.network, syntheticRange),
       outputLimitBytes: spec.limits.outputBytes,
     },
     signal,
@@ -102,6 +103,10 @@ export async function bootSandbox(
     release: () => resources.disposeAsync(),
   })
 }
+
+/** 198.18.0.0/15, which the standards keep for tests: no name of the world leads there. The first
+ *  address is the sandbox's own, see the launcher. */
+const syntheticRange = { first: '198.18.0.2', count: 131_000 }
 
 async function workspaceFor(
   host: BootHost,

@@ -9,7 +9,7 @@ export type WeakerForm = 'cgroup'
 /**
  * Refuses what this host cannot isolate or limit as the spec says.
  * @throws AegisError `invalid` · `unsupported` / `sandbox.host`, `sandbox.kernel`, `sandbox.gpus`,
- * `sandbox.limits`
+ * `sandbox.network`, `sandbox.limits`
  */
 export function checkSpec(
   spec: SandboxSpec,
@@ -35,6 +35,12 @@ export function checkSpec(
       'unsupported',
       'sandbox.host',
       `This host cannot make process sandboxes: ${probe.because}. Remedy: ${probe.remedy}`,
+    )
+  if (spec.network !== undefined && !probe.launcherNetwork)
+    throw new AegisError(
+      'unsupported',
+      'sandbox.network',
+      'This host lets bubblewrap alone make a network namespace, so sandboxes can have no names and ports. Let the launcher of AEGIS make user namespaces too (sysctl -w kernel.apparmor_restrict_unprivileged_userns=0), or set spec.security.network.mode: none',
     )
   const missing = Object.entries(limits.enforced).flatMap(([name, on]) => (on ? [] : [name]))
   if (missing.length > 0 && !weaker.includes('cgroup'))

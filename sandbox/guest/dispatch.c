@@ -32,8 +32,9 @@ static void configure(struct guest *guest, const uint8_t *bytes, size_t length) 
   if (!configuration_parse(configuration_bytes, length, configuration))
     guest_exit(guest, "malformed CONFIGURE");
   guest->configured = true;
+  guest->names.configuration = configuration;
 
-  uint8_t reply[4 + 2 * LISTENERS_MAX * 8];
+  uint8_t reply[4 + LISTENERS_MAX * 16];
   char *text = (char *)reply + 2;
   size_t room = sizeof reply - 2;
   int dns = configuration->has_dns ? dns_open() : -1;
@@ -42,9 +43,8 @@ static void configure(struct guest *guest, const uint8_t *bytes, size_t length) 
   reply[1] = (uint8_t)configuration->listener_count;
   /* One word per listener: `OK`, or why it could not be opened. */
   for (unsigned i = 0; i < configuration->listener_count; i++) {
-    int fd = listener_open(&configuration->listeners[i]);
-    guest->listener_fds[i] = fd < 0 ? -1 : fd;
-    int n = snprintf(text, room, "%s%s", i ? " " : "", fd < 0 ? errno_name(-fd) : "OK");
+    int error = listener_open(guest, i);
+    int n = snprintf(text, room, "%s%s", i ? " " : "", error ? errno_name(error) : "OK");
     text += n;
     room -= (size_t)n;
   }

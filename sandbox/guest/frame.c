@@ -85,7 +85,7 @@ bool exec_parse(uint8_t *bytes, size_t length, char **vector, struct exec_reques
   return at == end && request->cwd[0] == '/' && request->argv[0][0] != 0;
 }
 
-static bool is_name(const char *text, size_t length) {
+bool name_is_plain(const char *text, size_t length) {
   if (length == 0 || length > NAME_BYTES_MAX) return false;
   for (size_t i = 0; i < length; i++) {
     char c = text[i];
@@ -96,10 +96,28 @@ static bool is_name(const char *text, size_t length) {
   return true;
 }
 
-/* flags u8 · uid u32 · gid u32 · listeners u16 · names u16 · (target u8 · address u32 · port u16)…
- * · (address u32 · length u8 · name)… */
+static bool parse_names(struct configuration *out, const uint8_t *at, const uint8_t *end) {
+  enum { NAME = 5, SUFFIX = 1 };
+  for (unsigned i = 0; i < out->name_count; i++) {
+    if (end - at < NAME || end - at < NAME + at[4]) return false;
+    out->names[i] = (struct name){read_u32(at), at[4], (const char *)at + NAME};
+    if (!name_is_plain(out->names[i].text, at[4])) return false;
+    at += NAME + at[4];
+  }
+  for (unsigned i = 0; i < out->suffix_count; i++) {
+    if (end - at < SUFFIX || end - at < SUFFIX + at[0]) return false;
+    out->suffixes[i] = (struct suffix){at[0], (const char *)at + SUFFIX};
+    if (!name_is_plain(out->suffixes[i].text, at[0])) return false;
+    at += SUFFIX + at[0];
+  }
+  return at == end;
+}
+
+/* flags u8 · uid u32 · gid u32 · listeners u16 · names u16 · suffixes u16 · pool address u32 ·
+ * pool size u16 · (target u8 · address u32 · port u16)… · (address u32 · length u8 · name)… ·
+ * (length u8 · name)… */
 bool configuration_parse(const uint8_t *bytes, size_t length, struct configuration *out) {
-  enum { FIXED = 13, LISTENER = 7, NAME = 5 };
+  enum { FIXED = 21, LISTENER = 7 };
   if (length < FIXED || length > REQUEST_MAX || bytes[0] > 3) return false;
   out->has_user = bytes[0] & 1;
   out->has_dns = bytes[0] & 2;
@@ -107,21 +125,20 @@ bool configuration_parse(const uint8_t *bytes, size_t length, struct configurati
   out->gid = read_u32(bytes + 5);
   out->listener_count = read_u16(bytes + 9);
   out->name_count = read_u16(bytes + 11);
+  out->suffix_count = read_u16(bytes + 13);
+  out->pool_address = read_u32(bytes + 15);
+  out->pool_size = read_u16(bytes + 19);
   if (out->listener_count > LISTENERS_MAX || out->name_count > NAMES_MAX) return false;
+  if (out->suffix_count > SUFFIXES_MAX || out->pool_size > POOL_MAX) return false;
+  if (out->pool_address > UINT32_MAX - POOL_MAX) return false;
 
   const uint8_t *at = bytes + FIXED, *end = bytes + length;
   for (unsigned i = 0; i < out->listener_count; i++, at += LISTENER) {
     if (end - at < LISTENER) return false;
     out->listeners[i] = (struct listener){at[0], read_u32(at + 1), read_u16(at + 5)};
-    if (at[0] > TARGET_TCP || out->listeners[i].port == 0) return false;
+    if (at[0] > TARGET_PROXY || out->listeners[i].port == 0) return false;
   }
-  for (unsigned i = 0; i < out->name_count; i++) {
-    if (end - at < NAME || end - at < NAME + at[4]) return false;
-    out->names[i] = (struct name){read_u32(at), at[4], (const char *)at + NAME};
-    if (!is_name(out->names[i].text, at[4])) return false;
-    at += NAME + at[4];
-  }
-  return at == end;
+  return parse_names(out, at, end);
 }
 
 bool path_parse(const uint8_t *bytes, size_t length, char path[PATH_BYTES_MAX + 1]) {
@@ -136,65 +153,4 @@ bool path_parse(const uint8_t *bytes, size_t length, char path[PATH_BYTES_MAX + 
     part += size;
     if (*part == 0) return true;
   }
-}
-
-/* Reads the question's name as lower-case text; returns the offset after it, 0 when malformed. */
-static size_t question_name(const uint8_t *query, size_t length, char text[NAME_BYTES_MAX + 1]) {
-  size_t at = 12, size = 0;
-  while (at < length && query[at] != 0) {
-    size_t label = query[at++];
-    if (label > 63 || at + label > length || size + label + 1 > NAME_BYTES_MAX + 1) return 0;
-    for (size_t i = 0; i < label; i++) {
-      uint8_t c = query[at + i];
-      if (c == 0 || c == '.') return 0; /* Would read as another name. */
-      text[size++] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
-    }
-    text[size++] = '.';
-    at += label;
-  }
-  text[size > 0 ? size - 1 : 0] = 0;
-  return at < length ? at + 1 : 0;
-}
-
-static const struct name *find_name(const struct configuration *table, const char *text) {
-  size_t length = strlen(text);
-  for (unsigned i = 0; i < table->name_count; i++) {
-    const struct name *name = &table->names[i];
-    if (name->length == length && memcmp(name->text, text, length) == 0) return name;
-  }
-  return NULL;
-}
-
-size_t dns_answer(const struct configuration *table, const uint8_t *query, size_t length,
-                  uint8_t reply[DNS_MESSAGE_MAX], char denied[NAME_BYTES_MAX + 1]) {
-  enum { TYPE_A = 1, CLASS_IN = 1, NXDOMAIN = 3, TTL_SECONDS = 60, ANSWER = 16 };
-  denied[0] = 0;
-  bool standard_query = length >= 12 && length <= DNS_MESSAGE_MAX && (query[2] & 0xf8) == 0;
-  if (!standard_query || read_u16(query + 4) != 1) return 0;
-
-  char text[NAME_BYTES_MAX + 1];
-  size_t after_name = question_name(query, length, text);
-  if (after_name == 0 || after_name + 4 > length) return 0;
-  size_t size = after_name + 4;
-  if (size + ANSWER > DNS_MESSAGE_MAX) return 0;
-  bool wants_address =
-      read_u16(query + after_name) == TYPE_A && read_u16(query + after_name + 2) == CLASS_IN;
-  const struct name *name = find_name(table, text);
-  bool answered = name && wants_address;
-  if (!name && is_name(text, strlen(text))) memcpy(denied, text, strlen(text) + 1);
-
-  memcpy(reply, query, size);
-  reply[2] = (uint8_t)(0x80 | (query[2] & 1)); /* A response; "recursion desired" as asked. */
-  reply[3] = (uint8_t)(0x80 | (name ? 0 : NXDOMAIN));
-  write_u16(reply + 6, answered);
-  write_u16(reply + 8, 0);
-  write_u16(reply + 10, 0);
-  if (!answered) return size;
-  write_u16(reply + size, 0xc00c); /* The name of the question. */
-  write_u16(reply + size + 2, TYPE_A);
-  write_u16(reply + size + 4, CLASS_IN);
-  write_u32(reply + size + 6, TTL_SECONDS);
-  write_u16(reply + size + 10, 4);
-  write_u32(reply + size + 12, name->address);
-  return size + ANSWER;
 }

@@ -135,12 +135,16 @@ struct guest {
   bool is_init, configured, wire_has_more;
   struct output output;
   struct configuration configuration;
+  struct name_table names;
   int listener_fds[LISTENERS_MAX];
+  bool listener_is_dual[LISTENERS_MAX]; /* Takes IPv6, too. */
   int score_fd; /* /proc/self/oom_score_adj, opened before the guest became undumpable. */
   char score[8];
   uint32_t last_host_channel, last_guest_channel;
   unsigned host_channels, relay_channels;
-  struct pace accepting, noticing;
+  struct pace accepting, denying, answering;
+  char last_denied[NAME_BYTES_MAX + 1];
+  uint64_t last_denied_us;
   bool more_to_reap;
   struct channel channels[CHANNELS_MAX];
   uint64_t memory_peak;
@@ -197,7 +201,8 @@ void get_pump(struct guest *guest, struct channel *channel);
 void file_abandon(struct channel *channel);
 
 /* ---- relay.c ---- */
-int listener_open(const struct listener *listener); /* Descriptor, or -errno. */
+/* 0, or the errno. */
+int listener_open(struct guest *guest, unsigned index);
 /* False: nobody waits to be accepted. */
 bool relay_accept(struct guest *guest, unsigned listener);
 bool relay_may_accept(const struct guest *guest);

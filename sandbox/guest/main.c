@@ -216,7 +216,8 @@ int main(int argc, char **argv) {
   }
   guest.is_init = getpid() == 1;
   guest.accepting = (struct pace){RELAY_CHANNELS_MAX, RELAYS_PER_SECOND, 0};
-  guest.noticing = (struct pace){20, 10, 0};
+  guest.denying = (struct pace){20, 10, 0};
+  guest.answering = (struct pace){100, 10, 0};
   guest.dns = -1;
   for (unsigned i = 0; i < LISTENERS_MAX; i++) guest.listener_fds[i] = -1;
   take_wire(in, out);

@@ -6,48 +6,127 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-int listener_open(const struct listener *listener) {
+static int open_at(const struct sockaddr *at, socklen_t size) {
   enum { BACKLOG = 1024 };
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int fd = socket(at->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
-  const int on = 1;
+  const int on = 1, off = 0;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  struct sockaddr_in at = {.sin_family = AF_INET,
-                           .sin_port = htons(listener->port),
-                           .sin_addr.s_addr = htonl(listener->address)};
-  if (bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fd, BACKLOG) == 0) return fd;
+  if (at->sa_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  if (bind(fd, at, size) == 0 && listen(fd, BACKLOG) == 0) return fd;
   int error = errno;
   close(fd);
   return -error;
 }
 
-/* The name that was handed out for an address; without one, the address itself in dotted form. */
-static size_t name_of(const struct configuration *table, uint32_t address, char *text) {
-  for (unsigned i = 0; i < table->name_count; i++) {
-    const struct name *name = &table->names[i];
-    if (name->address != address) continue;
-    memcpy(text, name->text, name->length);
-    return name->length;
-  }
-  return (size_t)snprintf(text, NAME_BYTES_MAX, "%u.%u.%u.%u", address >> 24, address >> 16 & 255,
-                          address >> 8 & 255, address & 255);
+static int open_ipv4(const struct listener *listener) {
+  struct sockaddr_in at = {.sin_family = AF_INET,
+                           .sin_port = htons(listener->port),
+                           .sin_addr.s_addr = htonl(listener->address)};
+  return open_at((struct sockaddr *)&at, sizeof at);
 }
 
-/* target u8 · port u16 · host */
-static size_t describe(const struct guest *guest, unsigned listener, int fd, uint8_t *payload) {
-  payload[0] = guest->configuration.listeners[listener].target;
-  write_u16(payload + 1, 0);
-  if (payload[0] == TARGET_AGENT_API) return 3;
-  struct sockaddr_in here;
+static int open_dual(const struct listener *listener) {
+  struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_port = htons(listener->port)};
+  return open_at((struct sockaddr *)&at, sizeof at);
+}
+
+/* Whether another listener takes what arrives for this one; `describe` tells them apart. */
+static bool is_covered(const struct configuration *configuration, unsigned index) {
+  const struct listener *listener = &configuration->listeners[index];
+  for (unsigned i = 0; i < configuration->listener_count; i++) {
+    const struct listener *other = &configuration->listeners[i];
+    if (listener->address != 0 && other->address == 0 && other->port == listener->port) return true;
+  }
+  return false;
+}
+
+int listener_open(struct guest *guest, unsigned index) {
+  const struct listener *listener = &guest->configuration.listeners[index];
+  if (is_covered(&guest->configuration, index)) return 0;
+  int fd = listener->address == 0 ? open_dual(listener) : -EAFNOSUPPORT;
+  guest->listener_is_dual[index] = fd >= 0;
+  /* Where there is no IPv6, or not all of it. */
+  if (fd < 0 && fd != -EADDRINUSE) fd = open_ipv4(listener);
+  if (fd < 0) return -fd;
+  guest->listener_fds[index] = fd;
+  return 0;
+}
+
+/* Where a program connected to. */
+struct destination {
+  bool is_ipv6;
+  uint32_t ipv4;
+  uint8_t ipv6[16];
+  uint16_t port;
+};
+
+static bool destination_of(int fd, struct destination *out) {
+  union {
+    struct sockaddr any;
+    struct sockaddr_in ipv4;
+    struct sockaddr_in6 ipv6;
+  } here;
   socklen_t size = sizeof here;
-  if (getsockname(fd, (struct sockaddr *)&here, &size) < 0) return 0;
-  write_u16(payload + 1, ntohs(here.sin_port));
-  return 3 + name_of(&guest->configuration, ntohl(here.sin_addr.s_addr), (char *)payload + 3);
+  *out = (struct destination){0};
+  if (getsockname(fd, &here.any, &size) < 0) return false;
+  if (here.any.sa_family == AF_INET) {
+    out->ipv4 = ntohl(here.ipv4.sin_addr.s_addr);
+    out->port = ntohs(here.ipv4.sin_port);
+    return true;
+  }
+  memcpy(out->ipv6, &here.ipv6.sin6_addr, sizeof out->ipv6);
+  out->port = ntohs(here.ipv6.sin6_port);
+  out->is_ipv6 = !IN6_IS_ADDR_V4MAPPED(&here.ipv6.sin6_addr);
+  if (!out->is_ipv6) out->ipv4 = read_u32(out->ipv6 + 12);
+  return true;
+}
+
+static const struct listener *listener_for(const struct configuration *configuration,
+                                           const struct destination *destination,
+                                           const struct listener *accepted_by) {
+  for (unsigned i = 0; i < configuration->listener_count; i++) {
+    const struct listener *listener = &configuration->listeners[i];
+    if (!destination->is_ipv6 && listener->address == destination->ipv4 &&
+        listener->port == destination->port)
+      return listener;
+  }
+  return accepted_by;
+}
+
+static bool is_loopback(const struct destination *destination) {
+  static const uint8_t ipv6_loopback[16] = {[15] = 1};
+  return destination->is_ipv6 ? memcmp(destination->ipv6, ipv6_loopback, 16) == 0
+                              : destination->ipv4 >> 24 == 127;
+}
+
+/* target u8 · port u16 · host. Returns 0 for what is the sandbox's own business. */
+static size_t describe(const struct guest *guest, unsigned index, int fd, uint8_t *payload) {
+  struct destination destination;
+  if (!destination_of(fd, &destination)) return 0;
+  const struct listener *listener = listener_for(&guest->configuration, &destination,
+                                                 &guest->configuration.listeners[index]);
+  char *host = (char *)payload + 3;
+  payload[0] = listener->target;
+  write_u16(payload + 1, 0);
+  if (listener->target != TARGET_TCP) return 3;
+  write_u16(payload + 1, destination.port);
+  if (destination.is_ipv6)
+    return is_loopback(&destination) ? 0 : 3 + ipv6_text(destination.ipv6, host);
+  size_t length = name_of_address(&guest->names, destination.ipv4, host);
+  if (length > 0) return 3 + length;
+  if (listener->address == 0 && is_loopback(&destination)) return 0;
+  return 3 + ipv4_text(destination.ipv4, host);
+}
+
+static void reset(int fd) {
+  const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close(fd);
 }
 
 bool relay_may_accept(const struct guest *guest) {
@@ -65,7 +144,7 @@ bool relay_accept(struct guest *guest, unsigned listener) {
   size_t length = describe(guest, listener, fd, payload);
   struct inflow in;
   if (length == 0 || !inflow_open(&in, fd)) {
-    close(fd);
+    reset(fd);
     return true;
   }
   uint32_t id = GUEST_CHANNEL | ++guest->last_guest_channel;
@@ -78,11 +157,10 @@ bool relay_accept(struct guest *guest, unsigned listener) {
 }
 
 void relay_reset(struct channel *channel, bool abort) {
-  const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
   int fd = channel->out[0].fd;
   if (fd < 0) return;
-  if (abort) setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  close(fd);
+  if (abort) reset(fd);
+  else close(fd);
   channel->out[0].fd = -1;
   inflow_close(&channel->in);
 }

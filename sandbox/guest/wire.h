@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum {
-  PROTOCOL_VERSION = 2,
+  PROTOCOL_VERSION = 3,
   HELLO_MAGIC = 0x41454749, /* "AEGI" */
 
   FRAME_MAX = 32768,
@@ -21,8 +21,10 @@ enum {
   VECTOR_MAX = 4096,     /* argv and environment together. */
   PATH_BYTES_MAX = 4095,
   REASON_MAX = 64,
-  LISTENERS_MAX = 16,
+  LISTENERS_MAX = 64,
   NAMES_MAX = 1024,
+  SUFFIXES_MAX = 128,
+  POOL_MAX = 1024, /* Names below suffixes, in a whole session. */
   NAME_BYTES_MAX = 253,
 
   HOST_CHANNELS_MAX = 64,
@@ -64,8 +66,8 @@ enum frame_type {
 
 enum { FLAG_MORE = 1 };                  /* EXEC, CONFIGURE: another fragment follows. */
 enum { STREAM_MAIN = 0, STREAM_ERROR = 1 }; /* DATA, END, WINDOW: which stream of the channel. */
-enum { NOTICE_DNS_DENIED = 1 };
-enum { TARGET_AGENT_API = 0, TARGET_TCP = 1 };
+enum { NOTICE_DNS_DENIED = 1, NOTICE_DNS_ANSWERED = 2, NOTICE_CONNECT_DENIED = 3 };
+enum { TARGET_AGENT_API = 0, TARGET_TCP = 1, TARGET_PROXY = 2 };
 enum { HELLO_INIT = 1, HELLO_TERMINAL = 2 };
 enum { CONFIGURED_DNS = 1 };
 enum { EXIT_CODE = 0, EXIT_SIGNAL = 1 };
@@ -98,7 +100,7 @@ bool exec_parse(uint8_t *bytes, size_t length, char **vector, struct exec_reques
 
 struct listener {
   uint8_t target;
-  uint32_t address; /* Host byte order, as all numbers here. */
+  uint32_t address; /* Host byte order, as all numbers here; 0 is any, of IPv6 too. */
   uint16_t port;
 };
 
@@ -108,12 +110,18 @@ struct name {
   const char *text; /* Lower case, no trailing dot, no NUL. */
 };
 
+struct suffix {
+  uint8_t length;
+  const char *text;
+};
+
 struct configuration {
   bool has_user, has_dns;
-  uint32_t uid, gid;
-  unsigned listener_count, name_count;
+  uint32_t uid, gid, pool_address;
+  unsigned listener_count, name_count, suffix_count, pool_size;
   struct listener listeners[LISTENERS_MAX];
   struct name names[NAMES_MAX];
+  struct suffix suffixes[SUFFIXES_MAX];
 };
 
 /* The names point into `bytes`, which must stay. */
@@ -122,14 +130,54 @@ bool configuration_parse(const uint8_t *bytes, size_t length, struct configurati
 /* Checks an absolute path without `.`, `..`, empty parts and NUL; copies it with a final NUL. */
 bool path_parse(const uint8_t *bytes, size_t length, char path[PATH_BYTES_MAX + 1]);
 
+/* Lower case, digits, `-`, `_`, inner dots. */
+bool name_is_plain(const char *text, size_t length);
+
+/* ---- names.c: which name has which address ---- */
+
+struct pooled_name {
+  uint8_t length;
+  char text[NAME_BYTES_MAX];
+};
+
+/* What is fixed stands in the configuration; names below suffixes come as they are asked for. */
+struct name_table {
+  const struct configuration *configuration;
+  unsigned pool_used;
+  struct pooled_name pooled[POOL_MAX];
+  bool told[NAMES_MAX + POOL_MAX]; /* Whether the host knows that it was answered. */
+};
+
+enum name_state { NAME_UNKNOWN, NAME_KNOWN, NAME_POOL_FULL };
+
+/* For a known name: its address and its index in `told`. Takes one from the pool if `may_add`. */
+enum name_state name_find(struct name_table *table, const char *text, bool may_add,
+                          uint32_t *address, unsigned *index);
+/* The name that has this address: its length, 0 when none has. Not terminated. */
+size_t name_of_address(const struct name_table *table, uint32_t address,
+                       char text[NAME_BYTES_MAX]);
+
+enum { ADDRESS_TEXT_MAX = 40 };
+/* RFC 5952, all in hexadecimal. Returns the length. */
+size_t ipv6_text(const uint8_t address[16], char text[ADDRESS_TEXT_MAX]);
+size_t ipv4_text(uint32_t address, char text[ADDRESS_TEXT_MAX]);
+
+/* ---- dns-message.c ---- */
+
+/* What the host may want to know of a question. */
+struct dns_event {
+  uint8_t notice; /* 0: nothing. */
+  bool *told;     /* For an answer: to be set once it was told. */
+  char name[NAME_BYTES_MAX + 1];
+};
+
 /*
- * Answers one DNS query out of the names table: an address for a name in it, NXDOMAIN for all
- * others. Returns the length of the reply, 0 when the query deserves none. `denied` receives the
- * name that was refused, or an empty string.
+ * Answers one DNS query: an address for a name that has one, NXDOMAIN for all others. Returns the
+ * length of the reply, 0 when the query deserves none.
  */
 enum { DNS_MESSAGE_MAX = 512 };
-size_t dns_answer(const struct configuration *configuration, const uint8_t *query, size_t length,
-                  uint8_t reply[DNS_MESSAGE_MAX], char denied[NAME_BYTES_MAX + 1]);
+size_t dns_answer(struct name_table *names, const uint8_t *query, size_t length,
+                  uint8_t reply[DNS_MESSAGE_MAX], struct dns_event *event);
 
 static inline uint16_t read_u16(const uint8_t *at) { return (uint16_t)(at[0] << 8 | at[1]); }
 static inline uint32_t read_u32(const uint8_t *at) {

@@ -65,7 +65,7 @@ describe.skipIf(!(await canBoot()))('the end of a sandbox', () => {
 describe.skipIf(!(await canBoot()))('a guest', () => {
   const control = (type: FrameType, payload = Buffer.alloc(0), channel = 0, flags = 0) =>
     Buffer.concat([encodeHeader(type, channel, payload.length, flags), payload])
-  const configure = control(FrameType.configure, Buffer.alloc(13))
+  const configure = control(FrameType.configure, Buffer.alloc(21))
   const exec = Buffer.from('\0\0\0\0\0\0\x01\0\0/\0cat\0', 'latin1')
 
   it.each([

@@ -13,6 +13,7 @@ import { ConnectChannel } from './connect-channel.ts'
 import { ExecProcess } from './exec-process.ts'
 import { FileGet, FilePut } from './file-transfer.ts'
 import { fileFailure, fileTooLarge, sessionEnded, startFailure } from './guest-failure.ts'
+import { agentApiListener } from './guest-network.ts'
 import { Handshake } from './handshake.ts'
 import { makePinger, type Pinger } from './pinger.ts'
 import { makeRateLimit } from './rate-limit.ts'
@@ -25,8 +26,9 @@ import {
   encodePut,
   type GuestListener,
   type GuestName,
+  type GuestPool,
   parseConnect,
-  parseDeniedName,
+  parseNotice,
 } from './wire/messages.ts'
 import { WireLink } from './wire/wire-link.ts'
 
@@ -42,6 +44,8 @@ export interface GuestOptions {
   readonly listeners?: readonly GuestListener[]
   /** Names that can be looked up inside. Default: none. */
   readonly names?: readonly GuestName[]
+  /** Names that get an address when they are looked up. Default: none. */
+  readonly pool?: GuestPool
   /** How long the guest may take to say hello and be configured. Default 10,000. */
   readonly helloTimeoutMs?: number
   /** Pause between two pings. Default 5,000. */
@@ -82,8 +86,6 @@ export interface GuestSession {
   close(): void
 }
 
-const agentApi: GuestListener = { target: 'agent-api', address: '127.0.0.1', port: 8000 }
-
 /** Files on their way at once; each has a window's worth of bytes in flight at most. */
 const PARALLEL_FILES = 8
 
@@ -108,8 +110,9 @@ export class Session implements GuestSession {
     })
     this.#handshake = new Handshake(this.#link, {
       ...(options.user && { user: options.user }),
-      listeners: options.listeners ?? [agentApi],
+      listeners: options.listeners ?? [agentApiListener],
       names: options.names ?? [],
+      ...(options.pool && { pool: options.pool }),
     })
     this.#pinger = makePinger({
       intervalMs: options.pingIntervalMs ?? 5_000,
@@ -251,9 +254,9 @@ export class Session implements GuestSession {
         this.#stats.answer(frame.payload)
         return
       case FrameType.notice: {
-        const name = parseDeniedName(frame.payload)
+        const notice = parseNotice(frame.payload)
         if (!this.#mayNotify()) throw new ProtocolViolation('Too many notices')
-        this.#options.onNotice?.({ kind: 'dns-denied', name })
+        this.#options.onNotice?.(notice)
         return
       }
       default:

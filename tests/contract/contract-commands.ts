@@ -22,6 +22,7 @@ export interface ContractCommands {
   /** Sends all of stdin to the agent API, half-closes, and prints the answer. */
   callAgentApi(): Argv
   readonly limits?: LimitCommands
+  readonly network?: NetworkCommands
   /**
    * Runs a shell script. In tests it does without `ls` and `stat`: gVisor before 2023 refuses the way
    * in which those of coreutils 9 call statx.
@@ -43,6 +44,16 @@ export interface LimitCommands {
   fill(path: string, bytes: number): Argv
   /** Keeps one core busy for this long. */
   burn(wallMs: number): Argv
+}
+
+/** Programs that use a network; each prints the code of what went wrong, as Node has it. */
+export interface NetworkCommands {
+  /** Asks DNS for records of one type and prints them, separated by spaces. */
+  resolve(name: string, type: string): Argv
+  /** Sends all of stdin to a port, half-closes, and prints the answer. */
+  call(host: string, port: number): Argv
+  /** Sends a datagram, and prints what becomes of it within a moment: nothing is empty. */
+  sendDatagram(host: string, port: number): Argv
 }
 
 type Argv = readonly [string, ...string[]]
@@ -78,6 +89,34 @@ export const posixCommands: ContractCommands = {
   terminalSizeOnResize: () =>
     sh('trap "stty size; exit 0" WINCH; echo ready; while :; do sleep 0.05; done'),
   lookUp: (name) => ['getent', 'hosts', name],
+  network: {
+    resolve: (name, type) =>
+      node(
+        `require('node:dns').promises.resolve(process.argv[1], process.argv[2]).then(
+          (records) => console.log(records.join(' ')), (error) => console.log(error.code))`,
+        name,
+        type,
+      ),
+    call: (host, port) =>
+      node(
+        `const [host, port] = process.argv.slice(1)
+        const socket = require('node:net').connect({ port: Number(port), host, allowHalfOpen: true })
+        socket.on('error', (error) => { process.stdout.write(error.code); process.exitCode = 1; process.stdin.destroy() })
+        process.stdin.pipe(socket).pipe(process.stdout)`,
+        host,
+        `${port}`,
+      ),
+    sendDatagram: (host, port) =>
+      node(
+        `const [host, port] = process.argv.slice(1)
+        const socket = require('node:dgram').createSocket(host.includes(':') ? 'udp6' : 'udp4')
+        const end = (word) => { process.stdout.write(word); process.exit() }
+        socket.on('error', (error) => end(error.code))
+        socket.connect(Number(port), host, () => { socket.send('x'); setTimeout(end, 1000, '') })`,
+        host,
+        `${port}`,
+      ),
+  },
   limits: {
     allocate: (bytes) =>
       node(

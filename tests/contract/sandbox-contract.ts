@@ -14,6 +14,7 @@ import { describeFilesystem } from './sandbox/describe-filesystem.ts'
 import { describeGuest } from './sandbox/describe-guest.ts'
 import { describeImages } from './sandbox/describe-images.ts'
 import { describeLimits } from './sandbox/describe-limits.ts'
+import { describeNetwork } from './sandbox/describe-network.ts'
 import { describeRuntime } from './sandbox/describe-runtime.ts'
 import { describeStats } from './sandbox/describe-stats.ts'
 import { describeStreams } from './sandbox/describe-streams.ts'
@@ -22,7 +23,7 @@ import { describeStreams } from './sandbox/describe-streams.ts'
 export function describeSandboxContract(kind: SandboxHostKind): void {
   describeOnHosts([kind], 'the contract', () => {
     const scene = openHostScene(kind)
-    const { limits, sh } = kind.commands
+    const { limits, network, sh } = kind.commands
     describeBoot(scene)
     describeCommands(scene)
     describeStreams(scene)
@@ -33,6 +34,7 @@ export function describeSandboxContract(kind: SandboxHostKind): void {
     describeSweep(scene)
     describeRuntime(scene)
     if (limits !== undefined) describeLimits(scene, limits)
+    if (network !== undefined) describeNetwork(scene, network)
     if (sh !== undefined) {
       describeFilesystem(scene, sh)
       describeGuest(scene)

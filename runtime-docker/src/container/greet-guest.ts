@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { AegisError, type SandboxSpec } from '@aegis/core'
-import { connectGuest, type GuestOptions, type GuestSession } from '@aegis/sandbox'
+import { connectGuest, type GuestOptions, type GuestSession, guestNetwork } from '@aegis/sandbox'
 import type { Attachment } from '../engine/attachment.ts'
 import { disarm } from '../engine/engine-failure.ts'
 
@@ -27,7 +27,7 @@ export async function greetGuest(
     onConnect: spec.onConnect,
     ...(spec.onNotice && { onNotice: spec.onNotice }),
     outputLimitBytes: spec.limits.outputBytes,
-    names: ownNames,
+    ...guestNetwork(spec.network, syntheticRange, ownNames),
   }
   try {
     const session = await connectGuest(stdio, options, signal)
@@ -62,6 +62,9 @@ const neverTold = (cause: unknown): AegisError =>
 
 /** A container without a network has an empty /etc/hosts, so its name server tells these. */
 const ownNames = ['localhost', 'sandbox'].map((name) => ({ name, address: '127.0.0.1' }))
+
+/** 127.64.0.0/10: of the loopback, since a container may not route; nothing else uses it. */
+const syntheticRange = { first: '127.64.0.1', count: 131_000 }
 
 /** Rests on evidence, not on what the engine was asked for: there is no way out but the wire. */
 async function mustBeAlone(session: GuestSession, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 /*
- * libFuzzer target for everything in frame.c. The input is taken for a stream of frames, and every
+ * libFuzzer target for frame.c, names.c and dns-message.c. The input is taken for a stream of frames, and every
  * payload also for what it could be: a request, a configuration, a path, a DNS query.
  */
 #include "../wire.h"
@@ -26,15 +26,37 @@ static void parse_exec(const uint8_t *payload, size_t length) {
 
 static void parse_configuration_and_ask(const uint8_t *payload, size_t length) {
   static struct configuration configuration;
+  static struct name_table names;
   uint8_t reply[DNS_MESSAGE_MAX];
-  char denied[NAME_BYTES_MAX + 1];
+  char text[NAME_BYTES_MAX];
+  struct dns_event event;
   if (!configuration_parse(payload, length, &configuration))
     configuration = (struct configuration){
-        .name_count = 1, .names = {{.address = 0xc6120001, .length = 9, .text = "known.tld"}}};
-  size_t answer = dns_answer(&configuration, payload, length, reply, denied);
-  if (answer > sizeof reply || strlen(denied) > NAME_BYTES_MAX) abort();
-  volatile uint8_t last = answer > 0 ? reply[answer - 1] : 0;
-  (void)last;
+        .name_count = 1,
+        .suffix_count = 1,
+        .pool_address = 0xc6120002,
+        .pool_size = 1,
+        .names = {{.address = 0xc6120001, .length = 9, .text = "known.tld"}},
+        .suffixes = {{.length = 3, .text = "tld"}}};
+  names.configuration = &configuration;
+  names.pool_used = 0;
+  for (int i = 0; i < 2; i++) {
+    size_t answer = dns_answer(&names, payload, length, reply, &event);
+    if (answer > sizeof reply || strlen(event.name) > NAME_BYTES_MAX) abort();
+    if (names.pool_used > configuration.pool_size) abort();
+    if (event.told) *event.told = true;
+    volatile uint8_t last = answer > 0 ? reply[answer - 1] : 0;
+    (void)last;
+  }
+  uint32_t address = length >= 4 ? read_u32(payload) : configuration.pool_address;
+  if (name_of_address(&names, address, text) > NAME_BYTES_MAX) abort();
+}
+
+static void write_addresses(const uint8_t *payload, size_t length) {
+  char text[ADDRESS_TEXT_MAX];
+  if (length < 16) return;
+  if (ipv6_text(payload, text) != strlen(text)) abort();
+  if (ipv4_text(read_u32(payload), text) != strlen(text)) abort();
 }
 
 static void parse_path(const uint8_t *payload, size_t length) {
@@ -56,5 +78,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   parse_exec(data, size);
   parse_configuration_and_ask(data, size);
   parse_path(data, size);
+  write_addresses(data, size);
   return 0;
 }

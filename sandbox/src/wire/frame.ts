@@ -2,6 +2,7 @@ import {
   FRAME_MAX_BYTES,
   GUEST_CHANNEL_BIT,
   HEADER_BYTES,
+  LISTENERS_MAX,
   NAME_MAX_BYTES,
   PAYLOAD_MAX_BYTES,
   REASON_MAX_BYTES,
@@ -59,10 +60,13 @@ interface Rule {
   readonly most: number
 }
 
+/** Two numbers, and a word of at most 16 letters per listener. */
+const configuredMaxBytes = 2 + 17 * LISTENERS_MAX
+
 /** What a guest may send; anything else is a violation. */
 const fromGuest: readonly Rule[] = [
   { type: FrameType.hello, on: 'session', flags: 0, least: 8, most: 8 },
-  { type: FrameType.configured, on: 'session', flags: 0, least: 2, most: 300 },
+  { type: FrameType.configured, on: 'session', flags: 0, least: 2, most: configuredMaxBytes },
   { type: FrameType.pong, on: 'session', flags: 0, least: 8, most: 8 },
   { type: FrameType.statsReply, on: 'session', flags: 0, least: 48, most: 48 },
   { type: FrameType.notice, on: 'session', flags: 0, least: 2, most: 1 + NAME_MAX_BYTES },

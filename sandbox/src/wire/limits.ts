@@ -1,5 +1,5 @@
 /** The fixed sizes of the wire protocol; docs/reference/wire-protocol.md explains each. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 export const HELLO_MAGIC = 0x41454749
 
 export const FRAME_MAX_BYTES = 32_768
@@ -11,8 +11,11 @@ export const VECTOR_MAX = 4_096
 export const PATH_MAX_BYTES = 4_095
 export const NAME_MAX_BYTES = 253
 export const REASON_MAX_BYTES = 64
-export const LISTENERS_MAX = 16
+export const LISTENERS_MAX = 64
 export const NAMES_MAX = 1_024
+export const SUFFIXES_MAX = 128
+/** Names below suffixes that get an address, in a whole session. */
+export const POOL_MAX = 1_024
 
 export const HOST_CHANNELS_MAX = 64
 export const GUEST_CHANNELS_MAX = 256
@@ -32,4 +35,4 @@ export const CONNECTS_PER_SECOND = 2_000
 
 /** Notices a guest may send at once, and then per second. The guest itself keeps to far fewer. */
 export const NOTICE_BURST = 1_000
-export const NOTICES_PER_SECOND = 20
+export const NOTICES_PER_SECOND = 50

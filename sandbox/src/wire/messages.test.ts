@@ -7,9 +7,9 @@ import {
   parseClose,
   parseConfigured,
   parseConnect,
-  parseDeniedName,
   parseExit,
   parseHello,
+  parseNotice,
   parseStatsReply,
 } from './messages.ts'
 
@@ -18,11 +18,11 @@ const payload = (minLength: number, maxLength: number) =>
 
 it.each([
   ['HELLO', payload(8, 8), parseHello],
-  ['CONFIGURED', payload(2, 300), parseConfigured],
+  ['CONFIGURED', payload(2, 1090), parseConfigured],
   ['STATS_REPLY', payload(48, 48), parseStatsReply],
   ['EXIT', payload(28, 28), parseExit],
   ['CONNECT', payload(3, 256), parseConnect],
-  ['NOTICE', payload(2, 254), parseDeniedName],
+  ['NOTICE', payload(2, 254), parseNotice],
   [
     'CLOSE',
     payload(0, 64),
@@ -50,11 +50,59 @@ it('reads where a connection wants to go, in canonical names only', () => {
     host: 'api.example.com',
     port: 443,
   })
-  for (const host of ['', 'A.com', 'a..com', '.a', 'a.', 'a b', 'a\0', 'ä.com', 'a/b', 'a:1'])
+  expect(connect(2, 0, '')).toEqual({ kind: 'proxy' })
+  for (const host of ['8.8.8.8', '2001:db8::1', '1:0:2:3:4:5:6:7', 'fe80::1:0:0:2'])
+    expect(connect(1, 22, host)).toEqual({ kind: 'tcp', host, port: 22 })
+  const odd = ['', 'A.com', 'a..com', '.a', 'a.', 'a b', 'a\0', 'ä.com', 'a/b', 'a:1', 'a\n']
+  const oddLabels = [`${'a'.repeat(64)}.com`, `${'a.'.repeat(127)}ab`]
+  const oddIpv4 = ['1.2.3', '1.2.3.4.5', '01.2.3.4', '1.2.3.256', '0x7f.1', '127.1', '2130706433']
+  const oddIpv6 = ['::FF', '[::1]', '::1%lo', '0:0::1', '1::2:3:4:5:6:7', '::1.2.3.4', ':::', '::g']
+  for (const host of [...odd, ...oddLabels, ...oddIpv4, ...oddIpv6])
     expect(() => connect(1, 443, host)).toThrow(ProtocolViolation)
   expect(() => connect(1, 0, 'a.com')).toThrow(ProtocolViolation)
   expect(() => connect(0, 8000, '')).toThrow(ProtocolViolation)
-  expect(() => connect(2, 1, 'a')).toThrow(ProtocolViolation)
+  expect(() => connect(2, 1, '')).toThrow(ProtocolViolation)
+  expect(() => connect(2, 0, 'a')).toThrow(ProtocolViolation)
+  expect(() => connect(3, 1, 'a')).toThrow(ProtocolViolation)
+})
+
+it('reads what a guest noticed, and nothing that is odd', () => {
+  const notice = (...parts: readonly (number | string)[]) =>
+    parseNotice(
+      Buffer.concat(
+        parts.map((part) => (typeof part === 'number' ? Buffer.of(part) : Buffer.from(part))),
+      ),
+    )
+  expect(notice(1, 'a.example')).toEqual({ kind: 'dns-denied', name: 'a.example' })
+  expect(notice(2, 'a.example')).toEqual({ kind: 'dns-answered', name: 'a.example' })
+  expect(notice(3, 17, 4, 8, 8, 4, 4, 0, 53)).toEqual({
+    kind: 'connect-denied',
+    protocol: 'udp',
+    address: '8.8.4.4',
+    port: 53,
+  })
+  const loopback = [...Array(15).fill(0), 1]
+  expect(notice(3, 6, 6, ...loopback, 1, 187)).toEqual({
+    kind: 'connect-denied',
+    protocol: 'tcp',
+    address: '::1',
+    port: 443,
+  })
+  for (const odd of [
+    [0, 'a'],
+    [4, 'a'],
+    [1, '\x1b[2J'],
+    [2, 'A.example'],
+    [2, 'a..b'],
+    [3, 6],
+    [3, 1, 4, 8, 8, 4, 4, 0, 53],
+    [3, 6, 5, 8, 8, 4, 4, 0, 53],
+    [3, 6, 6, 8, 8, 4, 4, 0, 53],
+    [3, 6, 4, 8, 8, 4, 4, 0, 0],
+    [3, 6, 4, 8, 8, 4, 4, 0, 53, 0],
+    [3, 6, 4, ...loopback, 1, 187],
+  ])
+    expect(() => notice(...odd)).toThrow(ProtocolViolation)
 })
 
 it('reads an end by code, by signal, and with the limits that were met', () => {
@@ -93,9 +141,12 @@ it('writes commands and configurations as the reference describes them', () => {
     user: { uid: 1, gid: 2 },
     listeners: [{ target: 'tcp', address: '127.0.0.1', port: 443 }],
     names: [{ name: 'a.b', address: '198.18.0.1' }],
+    pool: { suffixes: ['c.d'], first: '198.18.0.2', size: 300 },
   })
   expect(configuration.toString('hex')).toBe(
-    `03${'00000001'}${'00000002'}${'0001'}${'0001'}01${'7f000001'}${'01bb'}${'c6120001'}03${Buffer.from('a.b').toString('hex')}`,
+    ['03', '00000001', '00000002', '0001', '0001', '0001', 'c6120002', '012c']
+      .concat(['01', '7f000001', '01bb', 'c6120001', '03', '612e62', '03', '632e64'])
+      .join(''),
   )
   const bad = (name: string, address: string) =>
     encodeConfiguration({ listeners: [], names: [{ name, address }] })

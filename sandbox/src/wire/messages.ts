@@ -1,12 +1,28 @@
-import type { ConnectTarget, ExecCommand, Exit, LimitCause, SandboxStats } from '@aegis/core'
+import type {
+  ConnectTarget,
+  ExecCommand,
+  Exit,
+  LimitCause,
+  SandboxNotice,
+  SandboxStats,
+} from '@aegis/core'
+import {
+  ipv4Number,
+  ipv4Text,
+  ipv6Text,
+  isDnsName,
+  isHostName,
+  isIpv4,
+  isIpv6,
+} from './addresses.ts'
 import { type Frame, FrameType, ProtocolViolation } from './frame.ts'
-import { HELLO_MAGIC, LISTENERS_MAX, NAME_MAX_BYTES, NAMES_MAX } from './limits.ts'
+import { HELLO_MAGIC, LISTENERS_MAX, NAMES_MAX, POOL_MAX, SUFFIXES_MAX } from './limits.ts'
 import { signalName } from './signals.ts'
 
 /** Where the guest listens inside, and what a connection to it means. */
 export interface GuestListener {
-  readonly target: 'agent-api' | 'tcp'
-  /** IPv4, dotted. */
+  readonly target: 'agent-api' | 'tcp' | 'proxy'
+  /** IPv4, dotted; 0.0.0.0: any, of IPv6 too. */
   readonly address: string
   readonly port: number
 }
@@ -19,10 +35,20 @@ export interface GuestName {
   readonly address: string
 }
 
+/** Names that have an address as soon as they are looked up. */
+export interface GuestPool {
+  /** Every name that ends in a dot and one of these. */
+  readonly suffixes: readonly string[]
+  /** The first address that such a name gets, dotted. */
+  readonly first: string
+  readonly size: number
+}
+
 export interface GuestConfiguration {
   readonly user?: { readonly uid: number; readonly gid: number }
   readonly listeners: readonly GuestListener[]
   readonly names: readonly GuestName[]
+  readonly pool?: GuestPool
 }
 
 /** What the guest said about itself. */
@@ -43,43 +69,50 @@ export interface GuestConfigured {
 export type CloseReason = undefined | { readonly step: string; readonly errno: string }
 
 const exitFlag = { diskFull: 1, oomKill: 2, pidsRefused: 4 } as const
-const target = { 'agent-api': 0, tcp: 1 } as const
-const hostName = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/
-
-function ipv4(text: string): number {
-  const parts = text.split('.').map(Number)
-  const valid = parts.length === 4 && parts.every((n) => Number.isInteger(n) && n >= 0 && n < 256)
-  if (!valid) throw new RangeError(`Not an IPv4 address: ${text}`)
-  return parts.reduce((all, part) => all * 256 + part, 0)
-}
+const target = { 'agent-api': 0, tcp: 1, proxy: 2 } as const
+const notice = { dnsDenied: 1, dnsAnswered: 2, connectDenied: 3 } as const
 
 export function encodeConfiguration(configuration: GuestConfiguration): Buffer {
-  const { user, listeners, names } = configuration
+  const { user, listeners, names, pool } = configuration
+  const { suffixes, first, size } = pool ?? { suffixes: [], first: '0.0.0.0', size: 0 }
   if (listeners.length > LISTENERS_MAX || names.length > NAMES_MAX)
     throw new RangeError(`A guest takes ${LISTENERS_MAX} listeners and ${NAMES_MAX} names`)
-  const fixed = Buffer.alloc(13)
+  if (suffixes.length > SUFFIXES_MAX || size > POOL_MAX)
+    throw new RangeError(`A guest takes ${SUFFIXES_MAX} suffixes and ${POOL_MAX} names below them`)
+  const fixed = Buffer.alloc(21)
   fixed.writeUInt8((user ? 1 : 0) | 2, 0)
   fixed.writeUInt32BE(user?.uid ?? 0, 1)
   fixed.writeUInt32BE(user?.gid ?? 0, 5)
   fixed.writeUInt16BE(listeners.length, 9)
   fixed.writeUInt16BE(names.length, 11)
-  const parts: Buffer[] = [fixed]
-  for (const listener of listeners) {
-    const entry = Buffer.alloc(7)
-    entry.writeUInt8(target[listener.target], 0)
-    entry.writeUInt32BE(ipv4(listener.address), 1)
-    entry.writeUInt16BE(listener.port, 5)
-    parts.push(entry)
-  }
-  for (const { name, address } of names) {
-    if (name.length > NAME_MAX_BYTES || !hostName.test(name))
-      throw new RangeError(`Not a host name in canonical form: ${name}`)
-    const entry = Buffer.alloc(5)
-    entry.writeUInt32BE(ipv4(address), 0)
-    entry.writeUInt8(name.length, 4)
-    parts.push(entry, Buffer.from(name, 'ascii'))
-  }
-  return Buffer.concat(parts)
+  fixed.writeUInt16BE(suffixes.length, 13)
+  fixed.writeUInt32BE(ipv4Number(first), 15)
+  fixed.writeUInt16BE(size, 19)
+  return Buffer.concat([
+    fixed,
+    ...listeners.map(encodeListener),
+    ...names.flatMap(({ name, address }) => [encodeAddress(address), encodeName(name)]),
+    ...suffixes.map(encodeName),
+  ])
+}
+
+function encodeListener(listener: GuestListener): Buffer {
+  const entry = Buffer.alloc(7)
+  entry.writeUInt8(target[listener.target], 0)
+  entry.writeUInt32BE(ipv4Number(listener.address), 1)
+  entry.writeUInt16BE(listener.port, 5)
+  return entry
+}
+
+function encodeAddress(address: string): Buffer {
+  const entry = Buffer.alloc(4)
+  entry.writeUInt32BE(ipv4Number(address))
+  return entry
+}
+
+function encodeName(name: string): Buffer {
+  if (!isHostName(name)) throw new RangeError(`Not a host name in canonical form: ${name}`)
+  return Buffer.concat([Buffer.of(name.length), Buffer.from(name, 'ascii')])
 }
 
 /** The caller has checked that no string holds a NUL. */
@@ -174,17 +207,42 @@ export function parseConnect(payload: Buffer): ConnectTarget {
   const kind = payload.readUInt8(0)
   const port = payload.readUInt16BE(1)
   const host = payload.toString('latin1', 3)
-  if (kind === target['agent-api'] && port === 0 && host === '') return { kind: 'agent-api' }
-  if (kind !== target.tcp || port === 0 || !hostName.test(host))
-    throw new ProtocolViolation('Malformed CONNECT')
+  const bare = port === 0 && host === ''
+  if (kind === target['agent-api'] && bare) return { kind: 'agent-api' }
+  if (kind === target.proxy && bare) return { kind: 'proxy' }
+  const valid = port !== 0 && (isHostName(host) || isIpv4(host) || isIpv6(host))
+  if (kind !== target.tcp || !valid) throw new ProtocolViolation('Malformed CONNECT')
   return { kind: 'tcp', host, port }
 }
 
-export function parseDeniedName(payload: Buffer): string {
+export function parseNotice(payload: Buffer): SandboxNotice {
+  const kind = payload.readUInt8(0)
+  if (kind === notice.connectDenied) return parseConnectDenied(payload)
   const name = payload.toString('latin1', 1)
-  if (payload.readUInt8(0) !== 1 || !hostName.test(name))
+  if ((kind !== notice.dnsDenied && kind !== notice.dnsAnswered) || !isDnsName(name))
     throw new ProtocolViolation('Malformed NOTICE')
-  return name
+  return { kind: kind === notice.dnsDenied ? 'dns-denied' : 'dns-answered', name }
+}
+
+const protocols = new Map([
+  [6, 'tcp'],
+  [17, 'udp'],
+] as const)
+
+/** protocol u8 · family u8 · address · port u16 */
+function parseConnectDenied(payload: Buffer): SandboxNotice {
+  const size = new Map([
+    [4, 4],
+    [6, 16],
+  ]).get(payload.length > 2 ? payload.readUInt8(2) : 0)
+  const protocol = protocols.get(payload.readUInt8(1) as 6 | 17)
+  if (size === undefined || protocol === undefined || payload.length !== 5 + size)
+    throw new ProtocolViolation('Malformed NOTICE')
+  const port = payload.readUInt16BE(3 + size)
+  if (port === 0) throw new ProtocolViolation('Malformed NOTICE')
+  const bytes = payload.subarray(3, 3 + size)
+  const address = size === 4 ? ipv4Text(bytes.readUInt32BE()) : ipv6Text(bytes)
+  return { kind: 'connect-denied', protocol, address, port }
 }
 
 /** @throws ProtocolViolation unless empty or `step ERRNO` */
