@@ -1,6 +1,7 @@
 // Builds what is published: the command bundled into dist/, and the two C programs for this machine.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, copyFileSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { arch } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -30,12 +31,23 @@ await build({
     js: "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);",
   },
 })
+putCedar()
 await putProgram('guest', await locateGuest({ buildDirectory }))
 await putProgram('launch', await locateLauncher({ buildDirectory }))
 const { status } = spawnSync(process.execPath, [join(root, 'cli/bin/aegis.js'), '--version'], {
   stdio: ['ignore', 'inherit', 'inherit'],
 })
 process.exitCode = status ?? 1
+
+/** The policy engine reads its program from beside its own file, so that neither is bundled. */
+function putCedar(): void {
+  const { resolve } = createRequire(join(root, 'security/package.json'))
+  const from = dirname(resolve('@cedar-policy/cedar-wasm/nodejs'))
+  const target = join(dist, 'cedar')
+  mkdirSync(target)
+  copyFileSync(join(from, 'cedar_wasm.js'), join(target, 'cedar_wasm.cjs'))
+  copyFileSync(join(from, 'cedar_wasm_bg.wasm'), join(target, 'cedar_wasm_bg.wasm'))
+}
 
 async function putProgram(name: string, path: string): Promise<void> {
   const target = join(dist, `${name}-${arch()}`)

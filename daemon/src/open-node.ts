@@ -9,8 +9,8 @@ import {
   outputValidator,
 } from '@aegis/core'
 import { openGateway } from '@aegis/gateway'
+import { openPolicyEngine } from '@aegis/security'
 import { openSqliteStore } from '@aegis/storage'
-import { closedPolicies } from './closed-policies.ts'
 import { findDaemon } from './find-daemon.ts'
 import { prepareHome } from './home.ts'
 import { lockHome } from './lock-home.ts'
@@ -69,13 +69,22 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
       logger,
     }),
   )
+  const policies = undo.use(
+    openPolicyEngine({
+      folder: config.spec.security.policies ?? home.policies,
+      required: config.spec.security.policies !== undefined,
+      security: config.spec.security,
+      eager: serve !== undefined,
+      logger,
+    }),
+  )
   const runtimes = undo.use(await openRuntimes({ home, config, env, logger }))
   const about = { version, pid: process.pid, scriptedModel: gateway.scripted }
   const node = makeNode({
     ...store,
     config,
     gateway,
-    policies: closedPolicies,
+    policies,
     vault: { open: () => undefined },
     runtimes: runtimes.byIsolation,
     bootstrap: bootstrapOf(config),

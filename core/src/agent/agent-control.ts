@@ -6,17 +6,20 @@ import { followExecution, listen } from '../execution/follow-events.ts'
 import { imageReferenceOf } from '../image/image-reference.ts'
 import type { PinnedImage } from '../image/image-store.ts'
 import { pinImage, restoreImage } from '../image/pin-image.ts'
+import { localActor } from '../kernel/actor.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { EventStore } from '../kernel/event-store.ts'
 import type { AgentId, ExecutionId, Ids } from '../kernel/ids.ts'
 import { pageThrough } from '../kernel/page-through.ts'
 import type { RuntimeConfig } from '../node/node-config.ts'
+import type { PolicyEngine } from '../policy/policy-engine.ts'
 import type { SandboxRuntime } from '../sandbox/sandbox-runtime.ts'
 import { agentExists } from './agent.ts'
 import { decideAgent } from './agent-journal.ts'
 import type { AgentManifest } from './agent-manifest.ts'
 import type { AgentQueries } from './agent-queries.ts'
+import { deployRequestOf, requirePermit } from './ask-policy.ts'
 import { checkRunnable, type RunnableDeps } from './check-runnable.ts'
 import { findAgent } from './find-agent.ts'
 import { sameManifest } from './same-manifest.ts'
@@ -27,6 +30,7 @@ interface Deps extends RunnableDeps {
   readonly config: RunnableDeps['config'] & Pick<RuntimeConfig, 'images'>
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
+  readonly policies: Pick<PolicyEngine, 'decideDeploy'>
   /** Resolves when the execution is in a terminal state. */
   readonly cancel: (id: ExecutionId, reason: string) => Promise<unknown>
   readonly clock: Clock
@@ -51,7 +55,10 @@ export function makeAgentControl(deps: Deps): AgentControl {
   return {
     async deploy(manifest, { replace = false, onProgress = ignore, signal = never } = {}) {
       const runtime = await checkRunnable(deps, manifest)
-      const id = ids.agent(manifest.metadata.name)
+      const { name } = manifest.metadata
+      const request = deployRequestOf(deps, manifest)
+      requirePermit(deps.policies.decideDeploy(localActor, { name, manifest }, request))
+      const id = ids.agent(name)
       const image = await imageFor(deps, runtime, { id, manifest, replace, onProgress }, signal)
       signal.throwIfAborted()
       const command = { type: 'deploy', manifest, replace, ...image, at: clock.now() } as const

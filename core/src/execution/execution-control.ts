@@ -1,12 +1,16 @@
 import type { AgentQueries } from '../agent/agent-queries.ts'
-import { checkRunnable, chooseIsolation, type RunnableDeps } from '../agent/check-runnable.ts'
+import { deployRequestOf, requirePermit } from '../agent/ask-policy.ts'
+import { checkRunnable, type RunnableDeps } from '../agent/check-runnable.ts'
 import { findAgent } from '../agent/find-agent.ts'
 import type { ExecutionControl, ExecutionDetail, VersionedEvent } from '../control-plane.ts'
+import { localActor } from '../kernel/actor.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { EventStore } from '../kernel/event-store.ts'
 import { type ExecutionId, executionId, type Ids } from '../kernel/ids.ts'
 import { pageThrough } from '../kernel/page-through.ts'
+import type { RuntimeConfig } from '../node/node-config.ts'
+import type { PolicyEngine } from '../policy/policy-engine.ts'
 import { cancelExecution } from './cancel-execution.ts'
 import { isTerminal } from './execution.ts'
 import { describeExecution } from './execution-detail.ts'
@@ -19,6 +23,8 @@ import type { RunDeps } from './run-execution.ts'
 import type { SchedulerCapacity } from './scheduler.ts'
 
 export interface ExecutionControlDeps extends RunnableDeps {
+  readonly config: RunnableDeps['config'] & Pick<RuntimeConfig, 'images'>
+  readonly policies: Pick<PolicyEngine, 'decideTask'>
   readonly events: EventStore
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
@@ -102,8 +108,11 @@ async function execute(
   await checkRunnable(deps, manifest, asked)
   const { cpuMillicores, memoryBytes } = deps.limitsOf(manifest)
   refuseTooLarge({ cpuMillicores, memoryBytes }, capacity)
+  const request = deployRequestOf(deps, manifest, asked)
+  const agent = { name: summary.name, manifest }
+  requirePermit(deps.policies.decideTask(localActor, agent, { ...request, priority }))
   const id = ids.execution()
-  const isolation = chooseIsolation(deps, manifest, asked)
+  const { isolation } = request
   const queued: ExecutionEvent = {
     type: 'execution.queued',
     agentId: summary.id,

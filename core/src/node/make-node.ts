@@ -12,6 +12,7 @@ import { makeRunExecution, type RunDeps } from '../execution/run-execution.ts'
 import { makeScheduler, type SchedulerCapacity } from '../execution/scheduler.ts'
 import { makeImageControl } from '../image/image-control.ts'
 import type { RecordedEvent } from '../kernel/event-store.ts'
+import type { PolicyEngine } from '../policy/policy-engine.ts'
 import { followAgents } from '../pool/follow-agents.ts'
 import { prepareAhead } from '../pool/prepare-sandbox.ts'
 import { makeWarmPool, type WarmPool } from '../pool/warm-pool.ts'
@@ -21,6 +22,7 @@ import type { NodeConfig } from './node-config.ts'
 export interface NodeDeps
   extends Omit<RunDeps, 'live' | 'agents' | 'images' | 'pool' | 'sandboxes' | 'security'> {
   readonly config: NodeConfig
+  readonly policies: PolicyEngine
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
   readonly capacity: SchedulerCapacity

@@ -1,7 +1,8 @@
 import type { AgentManifest } from '../agent/agent-manifest.ts'
 import type { Actor } from '../kernel/actor.ts'
 import type { PolicyAction } from './policy-action.ts'
-import type { AgentRequest, ApiRequest, TaskRequest } from './policy-request.ts'
+import type { AgentRequest, ApiRequest, DeployRequest, TaskRequest } from './policy-request.ts'
+import type { PolicyFile, PolicyReview, PolicyState } from './policy-review.ts'
 
 /** The answer to one question, with the policies that made it. */
 export interface PolicyDecision {
@@ -32,9 +33,20 @@ export interface PolicyEngine {
   decideApi(actor: Actor, request: ApiRequest): PolicyDecision
   decideTask(actor: Actor, agent: PolicyAgent, task: TaskRequest): PolicyDecision
   /** Whether all that the manifest asks for stays inside what the operator permits at most. */
-  decideDeploy(actor: Actor, agent: PolicyAgent): PolicyDecision
+  decideDeploy(actor: Actor, agent: PolicyAgent, deploy: DeployRequest): PolicyDecision
   /** All policies that are in force, those compiled from manifests of `agents` included. */
   list(agents: readonly PolicyAgent[]): readonly PolicySummary[]
+  /** Where the operator's policies come from, and what is wrong with them now. */
+  readonly state: PolicyState
+  /**
+   * Reads policies as the engine would, without putting them in force, and tells which of `agents`
+   * would ask for more than they leave.
+   */
+  review(files: readonly PolicyFile[], agents: readonly ReviewedAgent[]): PolicyReview
+}
+
+export interface ReviewedAgent extends PolicyAgent {
+  readonly deploy: DeployRequest
 }
 
 /** The policies of one agent. Repeated questions are answered from a cache that a change empties. */
@@ -44,6 +56,8 @@ export interface AgentPolicy {
 
 export interface PolicySummary {
   readonly id: string
+  /** The agent whose manifest it was compiled from. */
+  readonly agent?: string | undefined
   readonly effect: 'permit' | 'forbid'
   /** A file of the operator with its line, or the field of a manifest. */
   readonly source: string

@@ -46,9 +46,15 @@ export interface ApiRequest {
   readonly resource?: string | undefined
 }
 
-/** A task that is to run: what the caller chose for it. */
-export interface TaskRequest {
+/** An agent that is to be deployed: what the node would run it with. */
+export interface DeployRequest {
   readonly isolation: Isolation
+  /** Absent where the runtime boots from none. */
+  readonly image?: string | undefined
+}
+
+/** A task that is to run: what the caller chose for it. */
+export interface TaskRequest extends DeployRequest {
   /** -100 to 100. */
   readonly priority: number
 }

@@ -13,6 +13,8 @@ export const openPolicies: PolicyEngine = {
   decideTask: () => permitted,
   decideDeploy: () => permitted,
   list: () => [],
+  state: { folder: '/policies', problems: [], warnings: [] },
+  review: () => ({ problems: [], warnings: [], policies: 0, refused: [] }),
 }
 
 /** Holds nothing. */
