@@ -66,6 +66,7 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
       selection: config.spec.llm_selection,
       secret: secretsFrom(env, logger),
       readText: (path) => readFileSync(path, 'utf8'),
+      resolvers: config.spec.security.egress.resolvers,
       logger,
     }),
   )

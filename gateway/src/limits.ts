@@ -51,4 +51,33 @@ export const limits = {
   /** Time one rule of a file may take to match. */
   ruleMatchMs: 100,
   rules: 1000,
+
+  /** Different denials of one sandbox that are recorded by themselves. */
+  denialsTold: 2000,
+  /** Between two records of equal denials. */
+  denialRepeatMs: 5_000,
+  /** Characters of what a denial is about. */
+  denialSubjectCharacters: 300,
+  /** Streams of one sandbox that leave it or want to. */
+  egressStreams: 250,
+  /** Different hosts of one sandbox. */
+  egressHosts: 10_000,
+  /** From a connection's start to the end of what tells its protocol: a ClientHello, a line. */
+  firstBytesMs: 10_000,
+  /** How long a client may be silent before its server is given the first word. */
+  silentClientMs: 200,
+  /** Bytes of a ClientHello, with the heads of its records. */
+  clientHelloBytes: 64 * 1024,
+  /** Records of TLS that a ClientHello may be spread over. */
+  clientHelloRecords: 64,
+  /** Bytes of a first line that may still become one of HTTP. */
+  firstLineBytes: 16 * 1024,
+  /** Looking up a name. */
+  resolveMs: 5_000,
+  /** Addresses of a name that are looked at. */
+  resolvedAddresses: 32,
+  /** Connecting to a host of the world, all of its addresses together. */
+  dialMs: 10_000,
+  /** Connecting to one of them, while there are others. */
+  dialAttemptMs: 3_000,
 } as const

@@ -11,7 +11,12 @@ import type {
 } from '@aegis/core'
 import { openAgentServer } from './agent-api/agent-server.ts'
 import { makeRoutes } from './agent-api/routes.ts'
-import { makeSandboxDoor } from './agent-api/sandbox-door.ts'
+import { makeSandboxDoor, type OpenEgress } from './agent-api/sandbox-door.ts'
+import { closedInspector } from './egress/closed-inspector.ts'
+import type { Inspector } from './egress/egress-session.ts'
+import { makeNameResolver } from './egress/name-resolver.ts'
+import { openEgressSession } from './egress/open-egress-session.ts'
+import { ownAddresses } from './egress/own-addresses.ts'
 import { openProviders } from './providers/open-providers.ts'
 import { makeLatencyRecord } from './selection/latency-record.ts'
 import { makeModelCatalog } from './selection/model-catalog.ts'
@@ -25,6 +30,10 @@ export interface GatewayOptions {
   readonly secret: (reference: string) => Secret | undefined
   /** Reads a rules file of a `scripted` provider. */
   readonly readText: (path: string) => string
+  /** Name servers to ask, `address` or `address:port`; none: as the host itself looks names up. */
+  readonly resolvers?: readonly string[]
+  /** Reads HTTP between sandboxes and the world; absent: none passes. */
+  readonly inspector?: Inspector
   readonly logger: Logger
   readonly clock?: Clock
   /** 0 (inclusive) to 1 (exclusive); spreads the waits between attempts. */
@@ -52,7 +61,7 @@ export interface GatewayModel {
 /**
  * Opens the gateway and its providers; nothing is dialled before an agent asks. A provider whose
  * key is missing is left out with a warning.
- * @throws AegisError `invalid` for an endpoint or a rules file that cannot be used
+ * @throws AegisError `invalid` for an endpoint, a rules file or a resolver that cannot be used
  */
 export function openGateway(options: GatewayOptions): Gateway {
   const { selection, logger, clock = systemClock, random = Math.random } = options
@@ -71,6 +80,10 @@ export function openGateway(options: GatewayOptions): Gateway {
     maxAttempts: selection.max_retries,
     retryDelayMs: selection.retry_delay_ms,
   })
+  const { inspector = closedInspector, resolvers = [] } = options
+  const resolver = makeNameResolver({ servers: resolvers })
+  const openEgress: OpenEgress = (own) =>
+    openEgressSession({ ...own, inspector, resolver, ownAddresses, clock, logger })
   const newId = () => randomUUID().replaceAll('-', '')
   const routes = makeRoutes({ catalog, tryCandidates, clock, logger, newId })
   const server = openAgentServer({ routes, logger })
@@ -93,7 +106,7 @@ export function openGateway(options: GatewayOptions): Gateway {
     trustBundle: async () => Buffer.from(rootCertificates.join('\n')),
 
     admit(identity, recorder) {
-      const door = makeSandboxDoor({ server, identity, recorder, logger })
+      const door = makeSandboxDoor({ server, openEgress, identity, recorder, logger })
       doors.add(door)
       return {
         connect: door.connect,

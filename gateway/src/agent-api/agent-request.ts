@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { GatewayRecorder, SandboxIdentity } from '@aegis/core'
+import type { AccessDenial, GatewayRecorder, SandboxIdentity } from '@aegis/core'
 
 /** One request of an agent, and who the agent is. */
 export interface AgentRequest {
   readonly identity: SandboxIdentity
   readonly recorder: GatewayRecorder
+  /** Records a refusal. Never throws. */
+  readonly deny: (denial: AccessDenial) => void
   readonly incoming: IncomingMessage
   readonly outgoing: ServerResponse
   /** Of the URL, without the query. */

@@ -1,6 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { AegisError, type GatewayRecorder, type Logger, type SandboxIdentity } from '@aegis/core'
+import {
+  type AccessDenial,
+  AegisError,
+  type GatewayRecorder,
+  type Logger,
+  type SandboxIdentity,
+} from '@aegis/core'
 import { limits } from '../limits.ts'
 import { llmFault } from '../llm-fault.ts'
 import { type HeadDeadline, watchHead } from './head-deadline.ts'
@@ -16,6 +22,8 @@ export interface AgentServer extends Disposable {
 export interface Admitted {
   readonly identity: SandboxIdentity
   readonly recorder: GatewayRecorder
+  /** Records a refusal. Never throws. */
+  readonly deny: (denial: AccessDenial) => void
   /** Aborted when the sandbox ends. */
   readonly signal: AbortSignal
   /** Shared by all streams of the sandbox. */
@@ -41,7 +49,7 @@ export function openAgentServer({ routes, logger }: AgentServerDeps): AgentServe
     const connection = connections.get(incoming.socket)
     if (connection === undefined) throw new Error('A request came on a stream nobody let in')
     const { admitted, deadline } = connection
-    const { identity, recorder, inFlight } = admitted
+    const { identity, recorder, deny, inFlight } = admitted
     const path = pathOf(incoming)
     const gone = watchAgent(incoming, outgoing)
     const signal = AbortSignal.any([gone, admitted.signal])
@@ -50,7 +58,7 @@ export function openAgentServer({ routes, logger }: AgentServerDeps): AgentServe
     try {
       if (inFlight.requests > limits.requests) throw tooMany()
       const handler = routes.find(incoming.method ?? '', path)
-      await handler({ identity, recorder, incoming, outgoing, path, signal })
+      await handler({ identity, recorder, deny, incoming, outgoing, path, signal })
     } catch (error) {
       if (!(error instanceof AegisError) && !signal.aborted) {
         logger.error({ executionId: identity.executionId, path, err: error }, 'request failed')

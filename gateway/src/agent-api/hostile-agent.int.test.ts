@@ -118,7 +118,12 @@ it('denies every other connection, and records it', async () => {
   await once(outside, 'close')
 
   expect(recording.denials).toEqual([
-    { action: 'network.connect', subject: 'example.com:443', reason: expect.any(String) },
+    {
+      action: 'network.connect',
+      subject: 'example.com:443',
+      reason: expect.stringContaining('spec.security.network.mode'),
+      code: 'egress.no-network',
+    },
   ])
 })
 
