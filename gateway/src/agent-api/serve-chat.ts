@@ -7,6 +7,7 @@ import type { ModelCatalog } from '../selection/model-catalog.ts'
 import type { TryCandidates } from '../selection/try-candidates.ts'
 import type { AgentRequest, AgentRequestHandler } from './agent-request.ts'
 import { logCall } from './log-call.ts'
+import { permittedModels } from './permitted-models.ts'
 import { readBody } from './read-body.ts'
 import { type CallRecord, makeCallRecord } from './record-call.ts'
 import { sendBytes, sendJson } from './send.ts'
@@ -41,9 +42,10 @@ export function makeServeChat(deps: ServeChatDeps): (route: ChatRoute) => AgentR
     const alias = request.model ?? agent.identity.defaultModel
     const record = makeCallRecord({ recorder: agent.recorder, clock, alias, request })
     try {
+      const { candidates, fallback } = permittedModels(catalog, agent, alias)
       const reply = await tryCandidates(
-        catalog.candidates(alias),
-        catalog.fallback(alias),
+        candidates,
+        fallback,
         ({ provider, model }) =>
           provider.chat({ model: model.model, request, original }, agent.signal),
         record.log,

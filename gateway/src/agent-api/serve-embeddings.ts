@@ -7,6 +7,7 @@ import { limits } from '../limits.ts'
 import type { EmbeddingReply } from '../providers/provider.ts'
 import type { AgentRequestHandler } from './agent-request.ts'
 import { logCall } from './log-call.ts'
+import { permittedModels } from './permitted-models.ts'
 import { readBody } from './read-body.ts'
 import { makeCallRecord } from './record-call.ts'
 import { sendJson } from './send.ts'
@@ -44,7 +45,7 @@ export function makeServeEmbeddings(
     }
     const record = makeCallRecord({ recorder: agent.recorder, clock, alias, request })
     try {
-      const candidates = catalog.candidates(alias)
+      const { candidates } = permittedModels(catalog, agent, alias)
       const able = candidates.filter(({ provider }) => provider.embeds)
       if (able.length === 0) throw noEmbeddings(alias)
       const reply = await tryCandidates(
