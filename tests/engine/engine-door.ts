@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { TestProject } from 'vitest/node'
+import { type ImageName, imageNames } from './image-recipes.ts'
 import type {} from './shared-engine.ts'
 import type { TestEngine } from './test-engine.ts'
 
@@ -31,13 +32,15 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   }
 }
 
+const isImageName = (name: string): name is ImageName => imageNames.some((known) => known === name)
+
 function lazyEngine() {
   let opening: Promise<TestEngine> | undefined
   const images = new Map<string, Promise<string>>()
   const open = async () => (await import('./test-engine.ts')).openTestEngine()
   const image = async (name: string) => {
     opening ??= open()
-    if (name !== 'python' && name !== 'node' && name !== 'tiny') throw new Error(`No image ${name}`)
+    if (!isImageName(name)) throw new Error(`No image ${name}`)
     const importing = images.get(name) ?? opening.then((engine) => engine.image(name))
     images.set(name, importing)
     return importing

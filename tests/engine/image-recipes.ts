@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 
-export type ImageName = 'python' | 'node' | 'tiny'
+export const imageNames = ['python', 'node', 'tiny', 'clients'] as const
+export type ImageName = (typeof imageNames)[number]
 
 export interface ImageRecipe {
   readonly reference: string
@@ -36,6 +37,16 @@ export const imageRecipes: Readonly<Record<ImageName, ImageRecipe>> = {
     sources: [],
     // Docker Hub's has an entry point too, and it also runs its arguments.
     changes: [searchPath, 'ENTRYPOINT ["/usr/bin/env"]', 'CMD ["node"]'],
+  },
+  /** What an agent may talk to the world with. */
+  clients: {
+    reference: 'clients:1',
+    script: debian(
+      ...['nodejs', 'python3', 'curl', 'git', 'openssl', 'openssh-client', 'redis-tools'],
+      'postgresql-client-15',
+    ),
+    sources: [],
+    changes: [searchPath, 'CMD ["sh"]'],
   },
   tiny: {
     reference: 'tiny:1',

@@ -1,0 +1,105 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import type { Isolation } from '@aegis/core'
+import { type AegisCommand, openNodeCommand } from '../e2e/aegis-command.ts'
+import { engineConfig } from '../e2e/docker-command.ts'
+import { json, ok } from '../e2e/product-commands.ts'
+import { followTask, type ToldExecution } from '../e2e/told-events.ts'
+import type { Engine } from '../engine/test-engine.ts'
+import type { World } from './world/open-world.ts'
+
+/** A daemon whose agents live in a world of the tests. */
+export interface EgressNode extends AsyncDisposable {
+  readonly aegis: AegisCommand
+  /** Deploys an agent that runs a script of `agents/` and executes it once. */
+  runAgent(agent: EgressAgent): Promise<ToldExecution>
+  /** What the audit log tells of an execution, oldest first. */
+  audit(executionId: string): Promise<readonly AuditLine[]>
+}
+
+export interface EgressAgent {
+  readonly name: string
+  /** In `agents/`; run by the shell, or by node where it ends with `.mjs`. */
+  readonly script: string
+  readonly isolation: Isolation
+  readonly sandbox?: 'gvisor'
+  /** `spec.security.network`. */
+  readonly network: object
+  readonly secrets?: Readonly<Record<string, string>>
+  readonly env?: Readonly<Record<string, string>>
+  readonly timeout?: string
+}
+
+/** As `aegis --json audit list` prints it. */
+export interface AuditLine {
+  readonly index: number
+  readonly type: string
+  readonly execution_id?: string
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+export async function openEgressNode(
+  world: World,
+  options: { readonly engine?: Pick<Engine, 'socketPath'>; readonly security?: object } = {},
+): Promise<EgressNode> {
+  const { engine, security } = options
+  const aegis = await openNodeCommand()
+  const config = {
+    node: { id: 'egress', type: 'edge' },
+    runtime: {
+      warm_pool: { enabled: false },
+      ...(engine && { ...engineConfig(engine), images: { javascript: 'clients:1' } }),
+    },
+    security: {
+      egress: { reachable_ranges: [world.range], resolvers: [world.names.at] },
+      ...security,
+    },
+  }
+  await aegis.write('aegis-config.yaml', JSON.stringify(config))
+  await aegis.write('ca.pem', world.certificates.authority)
+  // The gateway trusts this authority as it would a public one.
+  const env = { NODE_EXTRA_CA_CERTS: world.certificates.authorityPath }
+  const started = await aegis.runWith({ env }, 'daemon', 'start', '--port', String(aegis.port))
+  if (started.code !== 0) throw new Error(started.stderr)
+  return {
+    aegis,
+    async runAgent(agent) {
+      const path = await writeEgressAgent(aegis, agent)
+      await ok(aegis, 'agent', 'deploy', path)
+      return followTask(aegis, agent.name, '--input', '')
+    },
+    audit: (executionId) =>
+      json(aegis, 'audit', 'list', '--execution', executionId, '--limit', '1000'),
+    [Symbol.asyncDispose]: () => aegis[Symbol.asyncDispose](),
+  }
+}
+
+async function writeEgressAgent(
+  aegis: AegisCommand,
+  { name, script, isolation, sandbox, network, secrets, env, timeout = '120s' }: EgressAgent,
+): Promise<string> {
+  const program = fileURLToPath(new URL(`./agents/${script}`, import.meta.url))
+  const text = (path: string, content: string) => ({ type: 'text', path, content })
+  const interpreter = script.endsWith('.mjs') ? 'node' : '/bin/sh'
+  const manifest = {
+    apiVersion: '100monkeys.ai/v1',
+    kind: 'AgentManifest',
+    metadata: { name, version: '1.0.0' },
+    spec: {
+      runtime: { language: 'javascript', version: '24', isolation, ...(sandbox && { sandbox }) },
+      task: { command: [interpreter, `/workspace/${script}`] },
+      context: [
+        text(script, await readFile(program, 'utf8')),
+        text('ca.pem', await readFile(`${aegis.folder}/ca.pem`, 'utf8')),
+      ],
+      execution: { mode: 'one-shot', max_retries: 1 },
+      security: {
+        network,
+        resources: { cpu: 1000, memory: '512Mi', disk: '64Mi', timeout },
+      },
+      ...(secrets && { secrets }),
+      ...(env && { env }),
+    },
+  }
+  return aegis.write(`${name}.json`, JSON.stringify(manifest))
+}
