@@ -6,7 +6,7 @@
  *          [--limit NAME VALUE]... -- PROGRAM ARG...
  *
  * --cgroup  a cgroup.procs file to join. Joining comes first, so that nothing runs outside the limits.
- * --network a network namespace with nothing but the loopback, see network.c. Ports from 53 on are
+ * --network a network namespace with nothing but the loopback, see network.c. All ports are
  *           open to all there: the guest answers DNS without a capability. Whoever is not root gets
  *           it inside a user namespace. bubblewrap's own would belong to one that the guest is not in.
  * --user    become this user. Needs root; only then may --stage be given.

@@ -86,5 +86,5 @@ void enter_network(void) {
   raise_loopback(netlink);
   add_address(netlink);
   close(netlink);
-  write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "53");
+  write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
 }
