@@ -14,7 +14,8 @@ import {
   type SandboxRuntime,
   sandboxId,
 } from '@aegis/core'
-import { emptyVault, openPolicies } from '@aegis/core/testing'
+import { emptyVault, forgetfulTrail, openPolicies } from '@aegis/core/testing'
+import { mintToken } from '@aegis/security'
 import type { Store } from '@aegis/storage'
 
 export interface NoopNode extends AsyncDisposable {
@@ -31,6 +32,8 @@ export async function openNoopNode(store: Store): Promise<NoopNode> {
     gateway: noGateway,
     policies: openPolicies,
     vault: emptyVault,
+    audit: forgetfulTrail,
+    mintToken,
     runtimes: new Map([['process', noopRuntime]]),
     bootstrap: () => ({ file: { path: '/bootstrap', content: new Uint8Array() }, argv: ['noop'] }),
     validators: [exitCodeValidator],

@@ -1,6 +1,5 @@
 import {
   type AgentExecutionEvent,
-  type ControlPlane,
   manifestJsonSchema,
   parseManifest,
   parseManifestValue,
@@ -20,6 +19,7 @@ import {
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { answers, eventAnswers, progressAnswers } from './answers.ts'
+import { callerOf, planeOf } from './call.ts'
 import type { EventStreams } from './event-stream-reply.ts'
 import { forReader } from './for-reader.ts'
 import { takeYamlBodies } from './parse-body.ts'
@@ -39,26 +39,24 @@ import { showProgress } from './show-progress.ts'
 import { wantsEvents } from './wants-events.ts'
 
 interface Deps {
-  readonly controlPlane: ControlPlane
   readonly streams: EventStreams
   readonly closing: AbortSignal
 }
 
 export const agentRoutes: FastifyPluginAsyncZod<Deps> = async (app, deps) => {
-  const { controlPlane, streams } = deps
-  const { agents, executions } = controlPlane
+  const { streams } = deps
   await app.register(deployRoute, deps)
 
   app.get(
     '/agents',
     { schema: { tags, querystring: noQuery, response: answers(agentSummaries) } },
-    async () => (await agents.list()).map(agentSummaryToWire),
+    async (request) => (await planeOf(request).agents.list()).map(agentSummaryToWire),
   )
 
   app.get(
     '/agents/lookup/:name',
     { schema: { tags, params: nameParams, querystring: noQuery, response: answers(agentLookup) } },
-    async ({ params }) => ({ id: (await agents.find(params.name)).id }),
+    async (request) => ({ id: (await planeOf(request).agents.find(request.params.name)).id }),
   )
 
   app.get(
@@ -71,7 +69,7 @@ export const agentRoutes: FastifyPluginAsyncZod<Deps> = async (app, deps) => {
         response: answers(manifest),
       },
     },
-    ({ params, query }) => agents.manifest(params.ref, query.revision),
+    (request) => planeOf(request).agents.manifest(request.params.ref, request.query.revision),
   )
 
   app.get(
@@ -79,14 +77,14 @@ export const agentRoutes: FastifyPluginAsyncZod<Deps> = async (app, deps) => {
     {
       schema: { tags, params: agentParams, querystring: noQuery, response: answers(agentSummary) },
     },
-    async ({ params }) => agentSummaryToWire(await agents.find(params.ref)),
+    async (request) => agentSummaryToWire(await planeOf(request).agents.find(request.params.ref)),
   )
 
   app.delete(
     '/agents/:ref',
     { schema: { tags, params: agentParams, querystring: noQuery, response: answers(success) } },
-    async ({ params }) => {
-      await agents.remove(params.ref)
+    async (request) => {
+      await planeOf(request).agents.remove(request.params.ref)
       return done
     },
   )
@@ -102,8 +100,8 @@ export const agentRoutes: FastifyPluginAsyncZod<Deps> = async (app, deps) => {
         response: answers(success),
       },
     },
-    async ({ params, body }) => {
-      await agents.pause(params.ref, body?.reason)
+    async (request) => {
+      await planeOf(request).agents.pause(request.params.ref, request.body?.reason)
       return done
     },
   )
@@ -119,8 +117,8 @@ export const agentRoutes: FastifyPluginAsyncZod<Deps> = async (app, deps) => {
         response: answers(success),
       },
     },
-    async ({ params }) => {
-      await agents.resume(params.ref)
+    async (request) => {
+      await planeOf(request).agents.resume(request.params.ref)
       return done
     },
   )
@@ -136,9 +134,11 @@ export const agentRoutes: FastifyPluginAsyncZod<Deps> = async (app, deps) => {
         response: answers(executionStarted),
       },
     },
-    async ({ params, body: { input, ...options } }) => ({
-      execution_id: await executions.execute(params.ref, input, options),
-    }),
+    async (request) => {
+      const { input, ...options } = request.body
+      const { executions } = planeOf(request)
+      return { execution_id: await executions.execute(request.params.ref, input, options) }
+    },
   )
 
   app.get(
@@ -152,7 +152,9 @@ export const agentRoutes: FastifyPluginAsyncZod<Deps> = async (app, deps) => {
         response: eventAnswers,
       },
     },
-    async ({ params, query, headers }, reply) => {
+    async (request, reply) => {
+      const { params, query, headers } = request
+      const { agents, executions } = planeOf(request)
       await agents.find(params.ref) // So that an absent agent is a 404 and not a stream.
       const last = headers['last-event-id']
       const known = await executions.list({ agentRef: params.ref, limit: 1_000 })
@@ -195,10 +197,7 @@ async function* behind(
 }
 
 /** By itself, since only here YAML is taken. */
-const deployRoute: FastifyPluginAsyncZod<Deps> = async (
-  app,
-  { controlPlane: { agents }, streams, closing },
-) => {
+const deployRoute: FastifyPluginAsyncZod<Deps> = async (app, { streams, closing }) => {
   takeYamlBodies(app)
   app.post(
     '/agents',
@@ -213,7 +212,10 @@ const deployRoute: FastifyPluginAsyncZod<Deps> = async (
     },
     async (request, reply) => {
       const { body, query } = request
+      const { plane, requireAgent } = callerOf(request)
+      const { agents } = plane
       const parsed = typeof body === 'string' ? parseManifest(body) : parseManifestValue(body)
+      requireAgent(parsed.metadata.name)
       if (!wantsEvents(request)) {
         const deploy = (signal: AbortSignal) => agents.deploy(parsed, { ...query, signal })
         return deployResultToWire(await forReader(reply, closing, deploy))

@@ -26,6 +26,8 @@ export function answerError(
 
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="aegis"')
+  const wait = problem.details?.retry_after_seconds
+  if (typeof wait === 'number') reply.header('retry-after', wait)
   // As bytes: fastify would give text a charset, which JSON does not have.
   return reply
     .code(problem.status)

@@ -1,78 +1,63 @@
-import { AegisError, type Authenticate } from '@aegis/core'
-import type { FastifyInstance } from 'fastify'
-
-/** What a caller needs: `open` nothing, `token` the node's API token. */
-export type Access = 'open' | 'token'
+import type { ApiAction } from '@aegis/core'
 
 /**
- * Every route of the API and what it takes to use it. A route that is missing here needs a token
- * all the same; a test compares the table with the router.
+ * What it takes to use a route: nothing (`open`), any token (`known`), or a permission. A route that
+ * is missing here is refused to everybody; a test compares the table with the router.
  */
+export type Access = 'open' | 'known' | Permission
+
+export interface Permission {
+  readonly action: ApiAction
+  /** Where the call says which agent it concerns: */
+  readonly agent?: AgentPlace
+  /** The parameter that names what it concerns, where that is no agent. */
+  readonly resource?: string
+}
+
+/**
+ * `ref`, `name`: a parameter with its name or id; `id`: with that of an execution; `agent_id`: in the
+ * query; `manifest`: in the body, so that the handler asks once it has read it.
+ */
+export type AgentPlace = 'ref' | 'name' | 'id' | 'agent_id' | 'manifest'
+
+/** Every route of the API. Those below `/api` stand below `/v1` too. */
 export const authorization: Readonly<Record<string, Access>> = {
   'GET /health': 'open',
   'GET /health/live': 'open',
   'GET /health/ready': 'open',
-  'GET /metrics': 'token',
-  'GET /openapi.json': 'token',
-  'GET /api/node': 'token',
-  'GET /api/node/doctor': 'token',
-  'POST /api/agents': 'token',
-  'GET /api/agents': 'token',
-  'GET /api/agents/lookup/:name': 'token',
-  'GET /api/agents/:ref': 'token',
-  'GET /api/agents/:ref/summary': 'token',
-  'GET /api/agents/:ref/events': 'token',
-  'POST /api/agents/:ref/pause': 'token',
-  'POST /api/agents/:ref/resume': 'token',
-  'POST /api/agents/:ref/execute': 'token',
-  'DELETE /api/agents/:ref': 'token',
-  'GET /api/images': 'token',
-  'POST /api/images/pull': 'token',
-  'POST /api/images/prune': 'token',
-  'GET /api/sandboxes': 'token',
-  'GET /api/sandboxes/events': 'token',
-  'GET /api/executions': 'token',
-  'GET /api/executions/:id': 'token',
-  'GET /api/executions/:id/events': 'token',
-  'POST /api/executions/:id/cancel': 'token',
-  'DELETE /api/executions/:id': 'token',
+  'GET /metrics': { action: 'api.node.read' },
+  'GET /openapi.json': { action: 'api.node.read' },
+  'GET /api/whoami': 'known',
+  'GET /api/node': { action: 'api.node.read' },
+  'GET /api/node/doctor': { action: 'api.node.read' },
+  'POST /api/agents': { action: 'api.agent.write', agent: 'manifest' },
+  'GET /api/agents': { action: 'api.agent.read' },
+  'GET /api/agents/lookup/:name': { action: 'api.agent.read', agent: 'name' },
+  'GET /api/agents/:ref': { action: 'api.agent.read', agent: 'ref' },
+  'GET /api/agents/:ref/summary': { action: 'api.agent.read', agent: 'ref' },
+  'GET /api/agents/:ref/events': { action: 'api.task.read', agent: 'ref' },
+  'POST /api/agents/:ref/pause': { action: 'api.agent.write', agent: 'ref' },
+  'POST /api/agents/:ref/resume': { action: 'api.agent.write', agent: 'ref' },
+  'POST /api/agents/:ref/execute': { action: 'api.task.execute', agent: 'ref' },
+  'DELETE /api/agents/:ref': { action: 'api.agent.write', agent: 'ref' },
+  'GET /api/images': { action: 'api.image.read' },
+  'POST /api/images/pull': { action: 'api.image.write' },
+  'POST /api/images/prune': { action: 'api.image.write' },
+  'GET /api/sandboxes': { action: 'api.sandbox.read' },
+  'GET /api/sandboxes/events': { action: 'api.sandbox.read' },
+  'GET /api/executions': { action: 'api.task.read', agent: 'agent_id' },
+  'GET /api/executions/:id': { action: 'api.task.read', agent: 'id' },
+  'GET /api/executions/:id/events': { action: 'api.task.read', agent: 'id' },
+  'POST /api/executions/:id/cancel': { action: 'api.task.cancel', agent: 'id' },
+  'DELETE /api/executions/:id': { action: 'api.task.remove', agent: 'id' },
+  'POST /api/tokens': { action: 'api.token.write' },
+  'GET /api/tokens': { action: 'api.token.read' },
+  'DELETE /api/tokens/:token': { action: 'api.token.write', resource: 'token' },
 }
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Name of who asks; empty on open routes. */
-    actor: string
-  }
+/** The entry of a route as the router knows it; undefined where there is none. */
+export function accessOf(method: string, url: string): Access | undefined {
+  const path = url.replace(/^\/v1\//, '/api/')
+  const key = `${method === 'HEAD' ? 'GET' : method} ${path}`
+  return Object.hasOwn(authorization, key) ? authorization[key] : undefined
 }
-
-/** Lets nobody without a token past the open routes, also not to learn which routes there are. */
-export function requireToken(app: FastifyInstance, authenticate: Authenticate): void {
-  app.decorateRequest('actor', '')
-  app.addHook('onRequest', async (request) => {
-    const method = request.method === 'HEAD' ? 'GET' : request.method
-    if (authorization[`${method} ${request.routeOptions.url}`] === 'open') return
-    const actor = await authenticate(bearerToken(request.headers.authorization))
-    if (actor === undefined) throw wrong()
-    request.actor = actor.name
-  })
-}
-
-function bearerToken(header: string | undefined): string {
-  if (header === undefined) {
-    throw new AegisError(
-      'unauthenticated',
-      'token.absent',
-      'This needs the API token: send Authorization: Bearer <token>. The node keeps it in a file in its AEGIS_HOME, which aegis reads by itself.',
-    )
-  }
-  const token = /^bearer +([\x21-\x7e]{1,4096})$/i.exec(header)?.[1]
-  if (token === undefined) throw wrong()
-  return token
-}
-
-const wrong = (): AegisError =>
-  new AegisError(
-    'unauthenticated',
-    'token.wrong',
-    'The API token is not the one of this node. Read it again from the token file in the AEGIS_HOME of the node.',
-  )

@@ -1,4 +1,4 @@
-import type { ControlPlane, ExecutionId, ExecutionStatus, VersionedEvent } from '@aegis/core'
+import type { ExecutionId, ExecutionStatus, VersionedEvent } from '@aegis/core'
 import {
   cancelled,
   eventToWire,
@@ -10,6 +10,7 @@ import {
 } from '@aegis/http-contract'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { answers, eventAnswers } from './answers.ts'
+import { planeOf } from './call.ts'
 import type { EventStreams } from './event-stream-reply.ts'
 import {
   executionEventsQuery,
@@ -21,19 +22,16 @@ import {
 } from './requests.ts'
 
 interface Deps {
-  readonly controlPlane: ControlPlane
   readonly streams: EventStreams
 }
 
-export const executionRoutes: FastifyPluginAsyncZod<Deps> = async (
-  app,
-  { controlPlane: { executions }, streams },
-) => {
+export const executionRoutes: FastifyPluginAsyncZod<Deps> = async (app, { streams }) => {
   app.get(
     '/executions',
     { schema: { tags, querystring: executionsQuery, response: answers(executionSummaries) } },
-    async ({ query: { agent_id, status, limit } }) => {
-      const found = await executions.list({ agentRef: agent_id, status, limit })
+    async (request) => {
+      const { agent_id, status, limit } = request.query
+      const found = await planeOf(request).executions.list({ agentRef: agent_id, status, limit })
       return found.map(executionSummaryToWire)
     },
   )
@@ -48,7 +46,8 @@ export const executionRoutes: FastifyPluginAsyncZod<Deps> = async (
         response: answers(executionDetail),
       },
     },
-    async ({ params }) => executionDetailToWire(await executions.find(params.id)),
+    async (request) =>
+      executionDetailToWire(await planeOf(request).executions.find(request.params.id)),
   )
 
   app.post(
@@ -62,17 +61,17 @@ export const executionRoutes: FastifyPluginAsyncZod<Deps> = async (
         response: answers(cancelled),
       },
     },
-    async ({ params, body }) => ({
+    async (request) => ({
       success: true as const,
-      status: await executions.cancel(params.id, body?.reason),
+      status: await planeOf(request).executions.cancel(request.params.id, request.body?.reason),
     }),
   )
 
   app.delete(
     '/executions/:id',
     { schema: { tags, params: executionParams, querystring: noQuery, response: answers(success) } },
-    async ({ params }) => {
-      await executions.remove(params.id)
+    async (request) => {
+      await planeOf(request).executions.remove(request.params.id)
       return { success: true as const }
     },
   )
@@ -88,7 +87,9 @@ export const executionRoutes: FastifyPluginAsyncZod<Deps> = async (
         response: eventAnswers,
       },
     },
-    async ({ params, query, headers }, reply) => {
+    async (request, reply) => {
+      const { params, query, headers } = request
+      const { executions } = planeOf(request)
       const { id, status } = await executions.find(params.id)
       const resumed = headers['last-event-id']
       const after = resumed ?? query.after

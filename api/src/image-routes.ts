@@ -1,4 +1,3 @@
-import type { ControlPlane } from '@aegis/core'
 import {
   image,
   imageSummaries,
@@ -9,6 +8,7 @@ import {
 } from '@aegis/http-contract'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { answers, progressAnswers } from './answers.ts'
+import { planeOf } from './call.ts'
 import type { EventStreams } from './event-stream-reply.ts'
 import { forReader } from './for-reader.ts'
 import { emptyBody, imagesQuery, noQuery, pullBody } from './requests.ts'
@@ -16,19 +16,15 @@ import { showProgress } from './show-progress.ts'
 import { wantsEvents } from './wants-events.ts'
 
 interface Deps {
-  readonly controlPlane: ControlPlane
   readonly streams: EventStreams
   readonly closing: AbortSignal
 }
 
-export const imageRoutes: FastifyPluginAsyncZod<Deps> = async (
-  app,
-  { controlPlane: { images }, streams, closing },
-) => {
+export const imageRoutes: FastifyPluginAsyncZod<Deps> = async (app, { streams, closing }) => {
   app.get(
     '/images',
     { schema: { tags, querystring: imagesQuery, response: answers(imageSummaries) } },
-    async ({ query }) => (await images.list(query)).map(imageSummaryToWire),
+    async (request) => (await planeOf(request).images.list(request.query)).map(imageSummaryToWire),
   )
 
   app.post(
@@ -43,6 +39,7 @@ export const imageRoutes: FastifyPluginAsyncZod<Deps> = async (
     },
     async (request, reply) => {
       const { reference } = request.body
+      const { images } = planeOf(request)
       if (!wantsEvents(request)) {
         const pull = (signal: AbortSignal) => images.pull(reference, () => undefined, signal)
         return imageToWire(await forReader(reply, closing, pull))
@@ -59,7 +56,7 @@ export const imageRoutes: FastifyPluginAsyncZod<Deps> = async (
   app.post(
     '/images/prune',
     { schema: { tags, querystring: noQuery, body: emptyBody, response: answers(pruneResult) } },
-    async () => pruneResultToWire(await images.prune()),
+    async (request) => pruneResultToWire(await planeOf(request).images.prune()),
   )
 }
 

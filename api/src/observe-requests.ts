@@ -1,5 +1,6 @@
 import type { Logger } from '@aegis/core'
 import type { FastifyInstance } from 'fastify'
+import { callOf } from './call.ts'
 import type { ApiMetrics } from './metrics.ts'
 
 /** One wide log line and one measurement for each request; health checks only whisper. */
@@ -13,7 +14,7 @@ export function observeRequests(app: FastifyInstance, logger: Logger, metrics: A
       path: request.url.slice(0, 200),
       status: reply.statusCode,
       ms: Math.round(reply.elapsedTime * 10) / 10,
-      actor: request.actor,
+      actor: callOf(request).actor?.name ?? '',
     }
     if (route.startsWith('/health') || route === '/metrics') logger.debug(fields, 'request')
     else logger.info(fields, 'request')

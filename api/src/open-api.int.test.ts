@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { aManifest } from '@aegis/core/testing'
 import {
+  openAccess,
   openMemoryNode,
   serveHttp,
   silent,
@@ -32,8 +33,8 @@ describe('the API on its port', () => {
     const { plane } = await openMemoryNode({ start: false })
     await using served = await serveHttp(plane)
     const second = openApi({
-      controlPlane: plane,
-      authenticate: async () => undefined,
+      ...openAccess(plane),
+      authenticate: async () => ({ refused: 'unknown' }),
       network: { bindAddress: '127.0.0.1', port: served.api.port },
       version: '0.1.0',
       logger: silent,
@@ -59,8 +60,8 @@ describe('the API on its port', () => {
     ],
   ])('does not start with %s', async (_what, network, code) => {
     const opened = openApi({
-      controlPlane: (await openMemoryNode({ start: false })).plane,
-      authenticate: async () => undefined,
+      ...openAccess((await openMemoryNode({ start: false })).plane),
+      authenticate: async () => ({ refused: 'unknown' }),
       network,
       version: '0.1.0',
       logger: silent,

@@ -1,13 +1,22 @@
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AegisError, type Authenticate, type ControlPlane, type Logger } from '@aegis/core'
+import {
+  AegisError,
+  type AuditTrail,
+  type Authenticate,
+  type Clock,
+  type Logger,
+  localActor,
+  type PolicyEngine,
+} from '@aegis/core'
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import { jsonSchemaTransform, serializerCompiler } from 'fastify-type-provider-zod'
 import { agentRoutes } from './agent-routes.ts'
 import { answerError, answerErrors } from './answer-errors.ts'
-import { requireToken } from './authorization.ts'
+import { auditCalls } from './audit-calls.ts'
+import { authorize, type ServedNode } from './authorize.ts'
 import { type EventStreams, makeEventStreams } from './event-stream-reply.ts'
 import { executionRoutes } from './execution-routes.ts'
 import { guardOrigin } from './guard-origin.ts'
@@ -21,13 +30,24 @@ import { observeRequests } from './observe-requests.ts'
 import { parseJsonBodies } from './parse-body.ts'
 import { refuseMalformed } from './refuse-malformed.ts'
 import { sandboxRoutes } from './sandbox-routes.ts'
+import { makeThrottle } from './throttle.ts'
+import { tokenRoutes } from './token-routes.ts'
 import { answerUnknownRoutes } from './unknown-routes.ts'
 import { trackUnusedConnections } from './unused-connections.ts'
 import { validateRequest } from './validate-request.ts'
 
 export interface ApiOptions {
-  readonly controlPlane: ControlPlane
+  readonly node: ServedNode
   readonly authenticate: Authenticate
+  readonly policies: Pick<PolicyEngine, 'decideApi'>
+  readonly audit: AuditTrail
+  readonly clock: Clock
+  /** How often a caller may ask. */
+  readonly rates: {
+    readonly requestsPerMinute: number
+    /** Wrong tokens from one address. */
+    readonly failuresPerMinute: number
+  }
   readonly network: {
     readonly bindAddress: string
     /** 0: any free one. */
@@ -97,7 +117,7 @@ export async function buildApp(
   options: ApiOptions,
   closing: AbortSignal,
 ): Promise<FastifyInstance> {
-  const { controlPlane, logger } = options
+  const { node, logger, clock } = options
   const app = fastify({
     serverFactory: await makeHttpServer(options.network.tls),
     bodyLimit: limits.bodyBytes,
@@ -109,7 +129,7 @@ export async function buildApp(
   })
   const streams = makeEventStreams(closing, logger)
   const metrics = makeApiMetrics({
-    node: controlPlane.node,
+    node: node.as(localActor).node,
     sources: options.metrics ?? [],
     openStreams: () => streams.open,
   })
@@ -122,11 +142,12 @@ export async function buildApp(
 
   answerErrors(app, logger)
   observeRequests(app, logger, metrics)
+  auditCalls(app, options)
   guardOrigin(app, {
     bindAddress: options.network.bindAddress,
     allowedHosts: options.allowedHosts ?? [],
   })
-  requireToken(app, options.authenticate)
+  authorize(app, { ...options, throttle: makeThrottle({ ...options.rates, clock }) })
   answerUnknownRoutes(app)
   parseJsonBodies(app)
 
@@ -143,7 +164,7 @@ export async function buildApp(
     },
     transform: jsonSchemaTransform,
   })
-  const deps = { controlPlane, streams, closing }
+  const deps = { streams, closing }
   await app.register(healthRoutes, { ready: options.ready })
   await app.register(controlRoutes, { prefix: '/api', deps })
   await app.register(controlRoutes, { prefix: '/v1', deps, isHidden: true })
@@ -169,11 +190,11 @@ const controlRoutes: FastifyPluginAsync<{ deps: RouteDeps; isHidden?: boolean }>
   await app.register(executionRoutes, deps)
   await app.register(imageRoutes, deps)
   await app.register(sandboxRoutes, deps)
+  await app.register(tokenRoutes)
   await app.register(nodeRoutes, deps)
 }
 
 interface RouteDeps {
-  readonly controlPlane: ControlPlane
   readonly streams: EventStreams
   readonly closing: AbortSignal
 }

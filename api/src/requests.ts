@@ -13,6 +13,11 @@ export const nameParams = z.strictObject({ name: agentParams.shape.ref })
 /** An execution's id in a path. */
 export const executionParams = z.strictObject({ id })
 
+/** A token's name or id in a path. */
+export const tokenParams = z.strictObject({
+  token: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,79}$/, 'must be the name or the id of a token'),
+})
+
 /** For routes that take no query. */
 export const noQuery = z.strictObject({})
 

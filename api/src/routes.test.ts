@@ -18,7 +18,9 @@ describe('the routes', () => {
     expect(served).toEqual([...Object.keys(authorization), ...mirrored].sort())
   })
 
-  it.each(Object.entries(authorization))('%s takes: %s', async (route, access) => {
+  it.each(
+    Object.entries(authorization),
+  )('%s lets nobody without a token in: %o', async (route, access) => {
     await using scene = await openScene()
     const [method, path = ''] = route.split(' ')
     for (const url of [sample(path), sample(path.replace('/api/', '/v1/'))]) {
@@ -68,8 +70,14 @@ describe('the routes', () => {
       new URL('../../docs/reference/http-api.md', import.meta.url),
       'utf8',
     )
-    const listed = [...page.matchAll(/^\| `([A-Z]+ \/[^`]*)` \|/gm)].map(([, route]) => route)
-    expect(listed.sort()).toEqual(Object.keys(authorization).sort())
+    const rows = page.matchAll(/^\| `([A-Z]+ \/[^`]*)` \| ([^|]+) \|/gm)
+    const listed = [...rows].map(([, route, needs]) => [route, needs])
+    const words = { open: 'none', known: 'any token' }
+    const expected = Object.entries(authorization).map(([route, access]) => [
+      route,
+      typeof access === 'string' ? words[access] : `\`${access.action}\``,
+    ])
+    expect(listed.sort()).toEqual(expected.sort())
   })
 
   it('answer a manifest in JSON or YAML, and take it back as they gave it', async () => {

@@ -1,25 +1,23 @@
-import type { ControlPlane, SandboxEvent } from '@aegis/core'
+import type { SandboxEvent } from '@aegis/core'
 import { sandboxEvent, sandboxStatuses, sandboxStatusToWire } from '@aegis/http-contract'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { answers, streamAnswers } from './answers.ts'
+import { planeOf } from './call.ts'
 import type { EventStreams } from './event-stream-reply.ts'
 import { forReader } from './for-reader.ts'
 import { noQuery } from './requests.ts'
 
 interface Deps {
-  readonly controlPlane: ControlPlane
   readonly streams: EventStreams
   readonly closing: AbortSignal
 }
 
-export const sandboxRoutes: FastifyPluginAsyncZod<Deps> = async (
-  app,
-  { controlPlane: { sandboxes }, streams, closing },
-) => {
+export const sandboxRoutes: FastifyPluginAsyncZod<Deps> = async (app, { streams, closing }) => {
   app.get(
     '/sandboxes',
     { schema: { tags, querystring: noQuery, response: answers(sandboxStatuses) } },
-    async (_request, reply) => {
+    async (request, reply) => {
+      const { sandboxes } = planeOf(request)
       const there = await forReader(reply, closing, (signal) => sandboxes.list(signal))
       return there.map(sandboxStatusToWire)
     },
@@ -28,7 +26,10 @@ export const sandboxRoutes: FastifyPluginAsyncZod<Deps> = async (
   app.get(
     '/sandboxes/events',
     { schema: { tags, querystring: noQuery, response: streamAnswers(sandboxEvent) } },
-    async (_request, reply) => streams.send(reply, (signal) => outgoing(sandboxes.events(signal))),
+    async (request, reply) => {
+      const { sandboxes } = planeOf(request)
+      return streams.send(reply, (signal) => outgoing(sandboxes.events(signal)))
+    },
   )
 }
 

@@ -1,9 +1,16 @@
+import type { Actor } from './access/actor.ts'
+import type { Role } from './access/role.ts'
+import type { Scope } from './access/scope.ts'
+import type { TokenFacts } from './access/token.ts'
 import type { AgentManifest } from './agent/agent-manifest.ts'
 import type { AgentSummary } from './agent/agent-queries.ts'
 import type { ExecutionEvent, ExecutionStatus } from './execution/execution-event.ts'
 import type { ExecutionSummary } from './execution/execution-queries.ts'
 import type { Image, PinnedImage, PullProgress } from './image/image-store.ts'
+import type { Instant } from './kernel/clock.ts'
 import type { AgentId, ExecutionId } from './kernel/ids.ts'
+import type { Secret } from './kernel/secret.ts'
+import type { ApiAction } from './policy/policy-action.ts'
 import type { SandboxCounts, SandboxEvent, SandboxStatus } from './sandbox/sandbox-event.ts'
 import type { HostFinding } from './sandbox/sandbox-runtime.ts'
 import type { Isolation } from './sandbox/sandbox-spec.ts'
@@ -18,6 +25,7 @@ export interface ControlPlane {
   readonly executions: ExecutionControl
   readonly images: ImageControl
   readonly sandboxes: SandboxControl
+  readonly tokens: TokenControl
   readonly node: NodeControl
 }
 
@@ -163,6 +171,41 @@ export interface SandboxControl {
   list(signal: AbortSignal): Promise<readonly SandboxStatus[]>
   /** Each step in the life of each sandbox from now on. */
   events(signal: AbortSignal): AsyncIterable<SandboxEvent>
+}
+
+/** Who may use the API. */
+export interface TokenControl {
+  /**
+   * Makes a token. Its text is told this once: the node keeps no more than a digest.
+   * @throws `conflict` / `token.exists` · `invalid` / `token.scope` · `denied` / `access.escalation`
+   * when it could do more than the caller · `exhausted` / `token.limit`
+   */
+  create(request: NewToken): Promise<CreatedToken>
+  /** Oldest first, also those that are expired or were revoked in the last 90 days. */
+  list(): Promise<readonly TokenFacts[]>
+  /** By name or id; from then on nobody gets in with it. @throws `not-found` / `token.absent` */
+  revoke(ref: string): Promise<TokenFacts>
+  /** Who the caller is to the node, and what that permits. */
+  whoami(): Promise<WhoAmI>
+}
+
+export interface NewToken {
+  readonly name: string
+  readonly role: Role
+  readonly scope?: Scope | undefined
+  /** Null: it never expires. Absent: 90 days. */
+  readonly lifetimeMs?: number | null | undefined
+}
+
+export interface CreatedToken {
+  readonly token: TokenFacts
+  readonly text: Secret
+}
+
+export interface WhoAmI extends Actor {
+  readonly expiresAt?: Instant | undefined
+  /** What role and scope permit; policies may still forbid. */
+  readonly actions: readonly ApiAction[]
 }
 
 export interface NodeControl {

@@ -9,8 +9,9 @@ import {
   outputValidator,
 } from '@aegis/core'
 import { openGateway } from '@aegis/gateway'
-import { openPolicyEngine } from '@aegis/security'
+import { mintToken, openPolicyEngine } from '@aegis/security'
 import { openSqliteStore } from '@aegis/storage'
+import { absentAudit } from './absent-audit.ts'
 import { findDaemon } from './find-daemon.ts'
 import { prepareHome } from './home.ts'
 import { lockHome } from './lock-home.ts'
@@ -86,6 +87,8 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
     config,
     gateway,
     policies,
+    audit: absentAudit,
+    mintToken,
     vault: { open: () => undefined },
     runtimes: runtimes.byIsolation,
     bootstrap: bootstrapOf(config),
@@ -103,7 +106,21 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
   undo.defer(() => node.stop())
   let ready = true
   const api =
-    serve && undo.use(await serveApi({ home, config, node, logger, ...serve, ready: () => ready }))
+    serve &&
+    undo.use(
+      await serveApi({
+        home,
+        config,
+        node,
+        tokens: store.tokens,
+        policies,
+        audit: absentAudit,
+        clock: systemClock,
+        logger,
+        ...serve,
+        ready: () => ready,
+      }),
+    )
   undo.defer(() => {
     ready = false
   })

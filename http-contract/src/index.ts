@@ -54,3 +54,18 @@ export {
   sandboxStatusToWire,
 } from './sandbox-wire.ts'
 export { executionStatus, id, isolation, success } from './scalars.ts'
+export {
+  createdToken,
+  createdTokenFromWire,
+  createdTokenToWire,
+  newToken,
+  newTokenFromWire,
+  newTokenToWire,
+  tokenFacts,
+  tokenFactsFromWire,
+  tokenFactsToWire,
+  tokenList,
+  whoAmI,
+  whoAmIFromWire,
+  whoAmIToWire,
+} from './token-wire.ts'

@@ -1,2 +1,4 @@
-export { type ApiToken, openApiToken, readApiToken } from './api-token.ts'
+export { type ApiToken, openApiToken, readApiToken } from './access/local-token.ts'
+export { isOwnToken, mintToken } from './access/mint-token.ts'
+export { openTokenAuthenticator, type TokenAuthenticator } from './access/token-authenticator.ts'
 export { openPolicyEngine, type PolicyEngineOptions } from './policy/open-policy-engine.ts'

@@ -31,6 +31,11 @@ const migrations: Readonly<Record<string, Migration>> = {
       await sql`alter table agents add column image text`.execute(database)
     },
   },
+  '0003-tokens': {
+    async up(database) {
+      for (const statement of tokens) await sql.raw(statement).execute(database)
+    },
+  },
 }
 
 const initial = [
@@ -91,6 +96,22 @@ const initial = [
   // The queue. It holds only who waits, in the order of service, with all that the choice needs.
   `create index executions_waiting
     on executions (priority desc, position, agent_id) where status = 'queued'`,
+]
+
+const tokens = [
+  `create table tokens (
+    id text primary key,
+    name text not null,
+    digest text not null,
+    role text not null,
+    scope text,
+    created_at text not null,
+    created_by text not null,
+    expires_at text,
+    last_used_at text,
+    revoked_at text
+  ) strict`,
+  `create unique index tokens_live on tokens (name) where revoked_at is null`,
 ]
 
 async function refuseNewer(database: Kysely<StoreTables>, path: string): Promise<void> {

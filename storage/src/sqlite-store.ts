@@ -1,4 +1,10 @@
-import type { AgentQueries, EventStore, ExecutionQueries, Logger } from '@aegis/core'
+import type {
+  AgentQueries,
+  EventStore,
+  ExecutionQueries,
+  Logger,
+  TokenRepository,
+} from '@aegis/core'
 import { migrate } from './migrations.ts'
 import { openDatabase } from './open-database.ts'
 import { makeQueryDatabase } from './query-database.ts'
@@ -6,12 +12,14 @@ import { makeSqliteAgentQueries } from './sqlite-agent-queries.ts'
 import { translateSqliteError } from './sqlite-error.ts'
 import { makeSqliteEventStore } from './sqlite-event-store.ts'
 import { makeSqliteExecutionQueries } from './sqlite-execution-queries.ts'
+import { makeSqliteTokens } from './sqlite-tokens.ts'
 
 /** The stores of one node. Disposing it commits what was asked for and closes the file. */
 export interface Store extends AsyncDisposable {
   readonly events: EventStore
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
+  readonly tokens: TokenRepository
 }
 
 export interface SqliteStoreOptions {
@@ -37,6 +45,7 @@ export async function openSqliteStore({ path, logger }: SqliteStoreOptions): Pro
         events,
         agents: makeSqliteAgentQueries({ database, tables, path }),
         executions: makeSqliteExecutionQueries({ database, tables, path }),
+        tokens: makeSqliteTokens(database, path),
         async [Symbol.asyncDispose]() {
           if (!database.isOpen) return
           events.close()

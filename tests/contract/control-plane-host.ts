@@ -1,9 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Api, openApi } from '@aegis/api'
+import { type Api, type ApiOptions, openApi } from '@aegis/api'
 import {
+  type AgentNames,
   agentId,
+  type Clock,
   type ControlPlane,
+  type DomainNode,
   defaultNodeConfig,
   executionId,
   exitCodeValidator,
@@ -19,11 +22,15 @@ import {
 } from '@aegis/core'
 import {
   emptyVault,
+  forgetfulTrail,
   type InMemoryStore,
   makeInMemoryStore,
+  makeRecordingTrail,
   openPolicies,
+  type RecordingTrail,
 } from '@aegis/core/testing'
 import { connectNode, type NodeConnection } from '@aegis/sdk'
+import { mintToken } from '@aegis/security'
 import { type FakeImageStore, makeFakeImageStore } from './fake-image-store.ts'
 import { type FakeCommand, openFakeRuntime } from './fake-runtime.ts'
 
@@ -39,6 +46,8 @@ export interface ImagePlaneHost extends ControlPlaneHost {
 
 /** A node in memory, without a port. */
 export interface MemoryNode extends ImagePlaneHost {
+  readonly node: DomainNode
+  readonly audit: RecordingTrail
   readonly store: InMemoryStore
 }
 
@@ -61,6 +70,7 @@ export async function openMemoryNode({
 }: MemoryNodeOptions = {}): Promise<MemoryNode> {
   const store = makeInMemoryStore()
   const images = makeFakeImageStore()
+  const audit = makeRecordingTrail()
   images.publish('node:24')
   const node = makeNode({
     ...store,
@@ -72,6 +82,8 @@ export async function openMemoryNode({
     },
     policies: openPolicies,
     vault: emptyVault,
+    audit,
+    mintToken,
     runtimes: new Map(runtimes.map((isolation) => [isolation, runtimeOf(isolation, images)])),
     bootstrap: () => ({
       file: { path: '/opt/bootstrap', content: new Uint8Array() },
@@ -82,11 +94,7 @@ export async function openMemoryNode({
     capacity: { cpuMillicores: 4_000, memoryBytes: 1e9, maxConcurrent: 100 },
     runs: 'all',
     debug: false,
-    clock: {
-      now: () => new Date().toISOString(),
-      monotonicMs: () => performance.now(),
-      sleep: (ms, signal) => delay(ms, undefined, { signal }),
-    },
+    clock: realClock,
     ids: {
       agent: (name) => agentId(uuidOf(name)),
       execution: () => executionId(randomUUID()),
@@ -99,6 +107,8 @@ export async function openMemoryNode({
   if (start) await node.start(new AbortController().signal)
   return {
     plane: node.controlPlane,
+    node,
+    audit,
     images,
     store,
     [Symbol.asyncDispose]: () => node.stop(),
@@ -133,8 +143,11 @@ export async function serveHttp(
   connection: Partial<NodeConnection> = {},
 ): Promise<HttpNode> {
   const api = await openApi({
-    controlPlane: plane,
-    authenticate: async (token) => (token === testToken.reveal() ? { name: 'test' } : undefined),
+    ...openAccess(plane),
+    authenticate: async (token) =>
+      token === testToken.reveal()
+        ? { actor: { name: 'test', role: 'admin' } }
+        : { refused: 'unknown' },
     network: { bindAddress: '127.0.0.1', port: 0 },
     version: '0.1.0',
     logger: silent,
@@ -145,6 +158,29 @@ export async function serveHttp(
     plane: connectNode({ url: api.url, token: testToken, ...connection }),
     [Symbol.asyncDispose]: () => api[Symbol.asyncDispose](),
   }
+}
+
+/** What an API needs besides to let everybody do everything. */
+export const openAccess = (
+  plane: ControlPlane,
+): Pick<ApiOptions, 'node' | 'policies' | 'audit' | 'clock' | 'rates'> => ({
+  node: { as: () => plane, agentNames: agentNamesOf(plane) },
+  policies: openPolicies,
+  audit: forgetfulTrail,
+  clock: realClock,
+  rates: { requestsPerMinute: 1_000_000, failuresPerMinute: 100_000 },
+})
+
+/** By the plane's own means. */
+const agentNamesOf = ({ agents, executions }: ControlPlane): AgentNames => ({
+  ofRef: async (ref) => (await agents.find(ref).catch(() => undefined))?.name,
+  ofExecution: async (id) => (await executions.find(id).catch(() => undefined))?.agentName,
+})
+
+const realClock: Clock = {
+  now: () => new Date().toISOString(),
+  monotonicMs: () => performance.now(),
+  sleep: (ms, signal) => delay(ms, undefined, { signal }),
 }
 
 export const silent = { debug() {}, info() {}, warn() {}, error() {} }

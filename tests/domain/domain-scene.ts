@@ -25,10 +25,12 @@ import {
 } from '@aegis/core'
 import {
   emptyVault,
+  forgetfulTrail,
   type InMemoryStore,
   makeInMemoryStore,
   openPolicies,
 } from '@aegis/core/testing'
+import { mintToken } from '@aegis/security'
 import * as z from 'zod'
 import { type FakeCommand, type FakeRuntime, openFakeRuntime } from '../contract/fake-runtime.ts'
 
@@ -88,6 +90,8 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     gateway: options.gateway ?? closedGateway,
     policies: openPolicies,
     vault: emptyVault,
+    audit: forgetfulTrail,
+    mintToken,
     runtimes: new Map([['process', disguise(slowToEnd(runtime, options.beforeDispose))]]),
     bootstrap: () => bootstrap,
     validators: [exitCodeValidator, outputValidator],

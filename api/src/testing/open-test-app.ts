@@ -1,4 +1,5 @@
 import type { ControlPlane, Logger } from '@aegis/core'
+import { openAccess } from '@aegis/tests/contract/control-plane-host.ts'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from '../open-api.ts'
 
@@ -31,8 +32,9 @@ export async function openTestApp(
   const closing = new AbortController()
   const app = await buildApp(
     {
-      controlPlane,
-      authenticate: async (given) => (given === token ? { name: 'test' } : undefined),
+      ...openAccess(controlPlane),
+      authenticate: async (given) =>
+        given === token ? { actor: { name: 'test', role: 'admin' } } : { refused: 'unknown' },
       network: { bindAddress, port: 0 },
       allowedHosts,
       version: '1.2.3',

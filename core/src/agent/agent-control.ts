@@ -1,3 +1,4 @@
+import type { Actor } from '../access/actor.ts'
 import type { AgentControl, AgentExecutionEvent, DeployOptions } from '../control-plane.ts'
 import { isTerminal } from '../execution/execution.ts'
 import { executionEventOf, executionStream } from '../execution/execution-journal.ts'
@@ -6,7 +7,6 @@ import { followExecution, listen } from '../execution/follow-events.ts'
 import { imageReferenceOf } from '../image/image-reference.ts'
 import type { PinnedImage } from '../image/image-store.ts'
 import { pinImage, restoreImage } from '../image/pin-image.ts'
-import { localActor } from '../kernel/actor.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { EventStore } from '../kernel/event-store.ts'
@@ -31,6 +31,8 @@ interface Deps extends RunnableDeps {
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
   readonly policies: Pick<PolicyEngine, 'decideDeploy'>
+  /** Who asks. */
+  readonly actor: Actor
   /** Resolves when the execution is in a terminal state. */
   readonly cancel: (id: ExecutionId, reason: string) => Promise<unknown>
   readonly clock: Clock
@@ -57,7 +59,7 @@ export function makeAgentControl(deps: Deps): AgentControl {
       const runtime = await checkRunnable(deps, manifest)
       const { name } = manifest.metadata
       const request = deployRequestOf(deps, manifest)
-      requirePermit(deps.policies.decideDeploy(localActor, { name, manifest }, request))
+      requirePermit(deps.policies.decideDeploy(deps.actor, { name, manifest }, request))
       const id = ids.agent(name)
       const image = await imageFor(deps, runtime, { id, manifest, replace, onProgress }, signal)
       signal.throwIfAborted()

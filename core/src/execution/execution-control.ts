@@ -1,9 +1,9 @@
+import type { Actor } from '../access/actor.ts'
 import type { AgentQueries } from '../agent/agent-queries.ts'
 import { deployRequestOf, requirePermit } from '../agent/ask-policy.ts'
 import { checkRunnable, type RunnableDeps } from '../agent/check-runnable.ts'
 import { findAgent } from '../agent/find-agent.ts'
 import type { ExecutionControl, ExecutionDetail, VersionedEvent } from '../control-plane.ts'
-import { localActor } from '../kernel/actor.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { EventStore } from '../kernel/event-store.ts'
@@ -25,6 +25,8 @@ import type { SchedulerCapacity } from './scheduler.ts'
 export interface ExecutionControlDeps extends RunnableDeps {
   readonly config: RunnableDeps['config'] & Pick<RuntimeConfig, 'images'>
   readonly policies: Pick<PolicyEngine, 'decideTask'>
+  /** Who asks. */
+  readonly actor: Actor
   readonly events: EventStore
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
@@ -110,7 +112,7 @@ async function execute(
   refuseTooLarge({ cpuMillicores, memoryBytes }, capacity)
   const request = deployRequestOf(deps, manifest, asked)
   const agent = { name: summary.name, manifest }
-  requirePermit(deps.policies.decideTask(localActor, agent, { ...request, priority }))
+  requirePermit(deps.policies.decideTask(deps.actor, agent, { ...request, priority }))
   const id = ids.execution()
   const { isolation } = request
   const queued: ExecutionEvent = {

@@ -1,6 +1,9 @@
+import { type Actor, localActor } from '../access/actor.ts'
+import { type AgentNames, makeAgentNames } from '../access/agent-names.ts'
+import { makeTokenControl, type TokenControlDeps } from '../access/token-control.ts'
 import { makeAgentControl } from '../agent/agent-control.ts'
 import type { AgentQueries } from '../agent/agent-queries.ts'
-import type { ControlPlane, NodeStatus } from '../control-plane.ts'
+import type { ControlPlane, NodeControl, NodeStatus } from '../control-plane.ts'
 import { cancelExecution } from '../execution/cancel-execution.ts'
 import { makeExecutionControl } from '../execution/execution-control.ts'
 import type { ExecutionQueries } from '../execution/execution-queries.ts'
@@ -20,7 +23,8 @@ import { makeLiveSandboxes } from '../sandbox/live-sandboxes.ts'
 import type { NodeConfig } from './node-config.ts'
 
 export interface NodeDeps
-  extends Omit<RunDeps, 'live' | 'agents' | 'images' | 'pool' | 'sandboxes' | 'security'> {
+  extends Omit<RunDeps, 'live' | 'agents' | 'images' | 'pool' | 'sandboxes' | 'security'>,
+    TokenControlDeps {
   readonly config: NodeConfig
   readonly policies: PolicyEngine
   readonly agents: AgentQueries
@@ -37,7 +41,11 @@ export interface NodeDeps
 
 /** The domain of one node, put together: what users call, and what runs behind it. */
 export interface DomainNode {
+  /** That of whoever owns the home. */
   readonly controlPlane: ControlPlane
+  /** What one caller sees. Whether it may is asked before, where it comes in. */
+  as(actor: Actor): ControlPlane
+  readonly agentNames: AgentNames
   /** Destroys what a dead owner left, takes its executions up again, and starts the scheduler. */
   start(signal: AbortSignal): Promise<void>
   /** Starts nothing new, interrupts what runs, and resolves when its sandboxes are gone. */
@@ -103,25 +111,33 @@ export function makeNode(deps: NodeDeps): DomainNode {
     sandboxes: sandboxes.counts,
   })
 
-  return {
-    controlPlane: {
-      agents: makeAgentControl({
-        ...shared,
-        cancel: (id, reason) => cancelExecution(shared, id, reason),
-      }),
-      executions: makeExecutionControl(shared),
-      images: makeImageControl(deps),
-      sandboxes,
-      node: {
-        status,
-        async doctor(signal) {
-          const findings = [...runtimes].map(async ([isolation, runtime]) =>
-            (await runtime.diagnose(signal)).map((finding) => ({ isolation, ...finding })),
-          )
-          return (await Promise.all(findings)).flat()
-        },
-      },
+  const images = makeImageControl(deps)
+  const node: NodeControl = {
+    status,
+    async doctor(signal) {
+      const findings = [...runtimes].map(async ([isolation, runtime]) =>
+        (await runtime.diagnose(signal)).map((finding) => ({ isolation, ...finding })),
+      )
+      return (await Promise.all(findings)).flat()
     },
+  }
+  const as = (actor: Actor): ControlPlane => ({
+    agents: makeAgentControl({
+      ...shared,
+      actor,
+      cancel: (id, reason) => cancelExecution(shared, id, reason),
+    }),
+    executions: makeExecutionControl({ ...shared, actor }),
+    images,
+    sandboxes,
+    tokens: makeTokenControl(deps, actor),
+    node,
+  })
+
+  return {
+    controlPlane: as(localActor),
+    as,
+    agentNames: makeAgentNames(deps),
     async start(signal) {
       for (const runtime of runtimes.values()) {
         const { removed } = await runtime.sweep(signal)

@@ -1,5 +1,5 @@
+import type { Actor } from '../access/actor.ts'
 import type { AgentManifest } from '../agent/agent-manifest.ts'
-import type { Actor } from '../kernel/actor.ts'
 import type { PolicyAction } from './policy-action.ts'
 import type { AgentRequest, ApiRequest, DeployRequest, TaskRequest } from './policy-request.ts'
 import type { PolicyFile, PolicyReview, PolicyState } from './policy-review.ts'

@@ -1,3 +1,4 @@
+import type { TokenRepository } from '../access/token.ts'
 import type { AgentQueries } from '../agent/agent-queries.ts'
 import type { ExecutionQueries } from '../execution/execution-queries.ts'
 import {
@@ -9,11 +10,13 @@ import {
   versionConflict,
 } from '../kernel/event-store.ts'
 import { makeInMemoryProjections } from './in-memory-projections.ts'
+import { makeInMemoryTokens } from './in-memory-tokens.ts'
 
 export interface InMemoryStore {
   readonly events: EventStore
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
+  readonly tokens: TokenRepository
 }
 
 export interface InMemoryStoreOptions {
@@ -81,7 +84,8 @@ export function makeInMemoryStore(options: InMemoryStoreOptions = {}): InMemoryS
       projections.remove(stream)
     },
   }
-  return { events, agents: projections.agents, executions: projections.executions }
+  const { agents, executions } = projections
+  return { events, agents, executions, tokens: makeInMemoryTokens() }
 }
 
 /** Events are kept as text, so that a reader gets what a disk would give back, and a copy. */

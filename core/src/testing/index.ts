@@ -5,4 +5,6 @@ export {
   type InMemoryStoreOptions,
   makeInMemoryStore,
 } from './in-memory-store.ts'
+export { makeInMemoryTokens } from './in-memory-tokens.ts'
 export { emptyVault, openPolicies, openPolicy } from './open-policies.ts'
+export { forgetfulTrail, makeRecordingTrail, type RecordingTrail } from './recording-trail.ts'

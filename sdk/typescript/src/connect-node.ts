@@ -6,11 +6,12 @@ import { makeImageClient } from './image-client.ts'
 import { makeNodeClient } from './node-client.ts'
 import { defaultReconnect, type Reconnect } from './resume-stream.ts'
 import { makeSandboxClient } from './sandbox-client.ts'
+import { makeTokenClient } from './token-client.ts'
 
 export interface NodeConnection {
   /** Where the node answers, for example `http://127.0.0.1:8000`. */
   readonly url: string
-  /** The node's API token. */
+  /** The node's own token, one that it gave out, or one of its identity provider. */
   readonly token: Secret
   /** Instead of the platform's own. */
   readonly fetch?: Fetch
@@ -39,6 +40,7 @@ export function connectNode(connection: NodeConnection): ControlPlane {
     executions: makeExecutionClient(transport, reconnect),
     images: makeImageClient(transport),
     sandboxes: makeSandboxClient(transport),
+    tokens: makeTokenClient(transport),
     node: makeNodeClient(transport),
   }
 }

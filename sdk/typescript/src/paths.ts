@@ -31,3 +31,13 @@ export function executionPath(id: string): string {
     `There is no execution "${id}": ids are UUIDs in lower case. See aegis task list`,
   )
 }
+
+/** @throws AegisError `not-found` / `token.absent` when `ref` can be neither name nor id */
+export function tokenPath(ref: string): string {
+  if (/^[a-z0-9][a-z0-9._-]{0,79}$/.test(ref)) return `/tokens/${ref}`
+  throw new AegisError(
+    'not-found',
+    'token.absent',
+    `There is no token "${ref}": names consist of a-z, 0-9, ".", "_" and "-". See aegis token list.`,
+  )
+}

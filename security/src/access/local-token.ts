@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, link, open, unlink } from 'node:fs/promises'
-import { AegisError, type Authenticate, Secret } from '@aegis/core'
+import { AegisError, type Authenticate, localActor, Secret } from '@aegis/core'
 
 export interface ApiToken {
   /** For a client on the same machine that may read the file. */
@@ -27,7 +27,7 @@ export async function openApiToken(path: string): Promise<ApiToken> {
     token,
     // Comparing digests takes equally long whatever the length and the first difference.
     authenticate: async (given) =>
-      timingSafeEqual(digest(given), expected) ? { name: 'local' } : undefined,
+      timingSafeEqual(digest(given), expected) ? { actor: localActor } : { refused: 'unknown' },
   }
 }
 

@@ -5,7 +5,7 @@ import { inspect } from 'node:util'
 import { AegisError } from '@aegis/core'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { openApiToken, readApiToken } from './api-token.ts'
+import { openApiToken, readApiToken } from './local-token.ts'
 
 it('makes a token of 256 bits that only its owner may read', async () => {
   await using scene = await openScene()
@@ -37,14 +37,14 @@ it('lets in who has the token and nobody else', async () => {
   await using scene = await openScene()
   const { path } = scene
   const { token, authenticate } = await openApiToken(path)
-  expect(await authenticate(token.reveal())).toEqual({ name: 'local' })
+  expect(await authenticate(token.reveal())).toEqual({ actor: { name: 'local', role: 'admin' } })
   await fc.assert(
     fc.asyncProperty(fc.string(), async (guess) => {
-      expect(await authenticate(guess)).toBeUndefined()
+      expect(await authenticate(guess)).toEqual({ refused: 'unknown' })
     }),
   )
-  expect(await authenticate(token.reveal().slice(0, -1))).toBeUndefined()
-  expect(await authenticate(`${token.reveal()}\n`)).toBeUndefined()
+  expect(await authenticate(token.reveal().slice(0, -1))).toEqual({ refused: 'unknown' })
+  expect(await authenticate(`${token.reveal()}\n`)).toEqual({ refused: 'unknown' })
 })
 
 it('does not print the token', async () => {

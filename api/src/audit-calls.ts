@@ -1,0 +1,114 @@
+import { Readable } from 'node:stream'
+import {
+  AegisError,
+  type AuditEntry,
+  type AuditTrail,
+  apiCalled,
+  type Clock,
+  type Logger,
+} from '@aegis/core'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { accessOf } from './authorization.ts'
+import { callOf } from './call.ts'
+import { makeRefusalCount } from './count-refusals.ts'
+
+export interface AuditCallsOptions {
+  readonly audit: AuditTrail
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** Calls that may wait for their entry at once; with more the audit is too far behind. */
+const maxBehind = 1000
+
+/**
+ * Records every call but those of open routes. One that may change something is recorded before it
+ * is answered, and without a record the answer is an error; one that only reads, right after. Of many that
+ * are turned away only some are recorded one by one, and the rest by their number.
+ */
+export function auditCalls(
+  app: FastifyInstance,
+  { audit, clock, logger }: AuditCallsOptions,
+): void {
+  const behind = new Set<Promise<void>>()
+  const later = (entry: AuditEntry): void => {
+    const recorded = audit
+      .record([entry])
+      .catch((error: unknown) => {
+        logger.error({ err: error, entry }, 'an api call was not recorded in the audit')
+      })
+      .finally(() => behind.delete(recorded))
+    behind.add(recorded)
+  }
+  const refusals = makeRefusalCount({ clock, record: later })
+
+  app.addHook('onRequest', async (request) => {
+    if (behind.size < maxBehind || isOpen(request)) return
+    throw new AegisError(
+      'unavailable',
+      'audit.behind',
+      'The audit cannot keep up, and without it nothing is served. Ask again later; the log of the node says more.',
+    )
+  })
+
+  app.addHook('onSend', async (request, reply, payload) => {
+    const call = callOf(request)
+    if (call.caller === undefined || call.isRecorded || request.method === 'GET') return payload
+    call.isRecorded = true
+    try {
+      await audit.record([entryOf(request, reply, clock)])
+      return payload
+    } catch (cause) {
+      if (payload instanceof Readable) payload.destroy()
+      logger.error({ err: cause, requestId: request.id }, 'an api call was not recorded')
+      throw new AegisError(
+        'unavailable',
+        'audit.failed',
+        'The call could not be recorded in the audit, so it is not confirmed. See whether it took effect before you repeat it; the log of the node says what failed.',
+        { cause },
+      )
+    }
+  })
+
+  app.addHook('onResponse', async (request, reply) => {
+    const call = callOf(request)
+    if (call.isRecorded || isOpen(request)) return
+    const entry = entryOf(request, reply, clock)
+    if (call.caller !== undefined) later(entry)
+    else refusals.count(request.ip, entry)
+  })
+
+  app.addHook('onClose', async () => {
+    await refusals[Symbol.asyncDispose]()
+    await Promise.all(behind)
+  })
+}
+
+const isOpen = ({ method, routeOptions: { url } }: FastifyRequest): boolean =>
+  url !== undefined && accessOf(method, url) === 'open'
+
+function entryOf(request: FastifyRequest, reply: FastifyReply, clock: Clock): AuditEntry {
+  const { actor, action, resource, refused, claimed } = callOf(request)
+  const { url } = request.routeOptions
+  const { id } = Object(request.params)
+  return apiCalled({
+    at: clock.now(),
+    via: 'http',
+    actor,
+    action,
+    resource,
+    ...(url?.includes('/executions/:id') && typeof id === 'string' && { executionId: id }),
+    data: {
+      method: request.method,
+      route: url ?? 'unknown',
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 10) / 10,
+      request_id: request.id,
+      address: request.ip,
+      refused,
+      because: claimed?.because,
+      claimed_token_id: claimed?.tokenId,
+      claimed_name: claimed?.name,
+    },
+  })
+}
