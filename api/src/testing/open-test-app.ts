@@ -1,5 +1,6 @@
-import type { ControlPlane, Logger } from '@aegis/core'
-import { openAccess } from '@aegis/tests/contract/control-plane-host.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { AgentNames, ControlPlane, Logger } from '@aegis/core'
+import { forgetfulTrail, openPolicies } from '@aegis/core/testing'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from '../open-api.ts'
 
@@ -32,7 +33,11 @@ export async function openTestApp(
   const closing = new AbortController()
   const app = await buildApp(
     {
-      ...openAccess(controlPlane),
+      node: { as: () => controlPlane, agentNames: namesOf(controlPlane) },
+      policies: openPolicies,
+      audit: forgetfulTrail,
+      clock: { now: () => new Date().toISOString(), monotonicMs: () => performance.now(), sleep },
+      rates: { requestsPerMinute: 1_000_000, failuresPerMinute: 100_000 },
       authenticate: async (given) =>
         given === token ? { actor: { name: 'test', role: 'admin' } } : { refused: 'unknown' },
       network: { bindAddress, port: 0 },
@@ -54,3 +59,10 @@ export async function openTestApp(
     },
   }
 }
+
+const namesOf = ({ agents, executions }: ControlPlane): AgentNames => ({
+  ofRef: async (ref) => (await agents.find(ref).catch(() => undefined))?.name,
+  ofExecution: async (id) => (await executions.find(id).catch(() => undefined))?.agentName,
+})
+
+const sleep = (ms: number, signal: AbortSignal): Promise<void> => delay(ms, undefined, { signal })
