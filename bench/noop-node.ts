@@ -109,6 +109,7 @@ const noopRuntime: SandboxRuntime = {
     applicationKernels: [],
     gpus: false,
     lendsByName: false,
+    capturesAddresses: false,
   }),
   boot: async (spec) => ({
     id: spec.id,

@@ -180,5 +180,6 @@ function capabilitiesOf(facts: EngineFacts, rules: SpecRules): SandboxCapabiliti
     applicationKernels: facts.runtimes.some(({ gvisor }) => gvisor) ? ['gvisor'] : [],
     gpus: facts.gpus !== undefined,
     lendsByName: true,
+    capturesAddresses: false,
   }
 }

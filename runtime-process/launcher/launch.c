@@ -18,7 +18,8 @@
  *           when the user then cannot read or write it.
  * --limit   a hard resource limit: nofile, nproc or data.
  *
- * File descriptor 3, a socket, becomes PROGRAM's stdin and stdout. What fails is said on stderr
+ * File descriptor 3, a socket, becomes PROGRAM's stdin and stdout. With --network, PROGRAM finds from
+ * there on the sockets that see packets to the world. What fails is said on stderr
  * with the step and the reason, and the exit status is then 125.
  */
 #define _GNU_SOURCE
@@ -275,10 +276,14 @@ static void become(uid_t uid, gid_t gid) {
   if (setresuid(0, 0, 0) == 0 || geteuid() != uid) misuse("still privileged", "setresuid");
 }
 
-static void take_wire(void) {
+static void arrange_descriptors(const int *watches, int count) {
   if (dup2(WIRE_FD, STDIN_FILENO) < 0 || dup2(WIRE_FD, STDOUT_FILENO) < 0) fail("take", "wire");
-  if (syscall(SYS_close_range, WIRE_FD, ~0U, 0) != 0)
-    for (int fd = WIRE_FD; fd < 1024; fd++) close(fd);
+  unsigned first_unused = WIRE_FD;
+  /* Descriptors are given out from below, so none of them is overwritten before its turn. */
+  for (int i = 0; i < count; i++)
+    if (dup2(watches[i], (int)first_unused++) < 0) fail("pass on", "raw socket");
+  if (syscall(SYS_close_range, first_unused, ~0U, 0) != 0)
+    for (int fd = (int)first_unused; fd < 1024; fd++) close(fd);
 }
 
 int main(int argc, char **argv) {
@@ -290,13 +295,14 @@ int main(int argc, char **argv) {
   /* A session keyring of its own: the daemon's keys are not the sandbox's. Some kernels have none. */
   (void)syscall(SYS_keyctl, JOIN_SESSION_KEYRING, NULL);
   set_limit(RLIMIT_CORE, "core", 0);
-  if (request.has_network) enter_network();
+  int watches[WATCHES_MAX];
+  int watch_count = request.has_network ? enter_network(watches) : 0;
   if (request.has_user) {
     stage(&request);
     become(request.uid, request.gid);
     check_loans(&request);
   }
-  take_wire();
+  arrange_descriptors(watches, watch_count);
   static char *const environment[] = {"PATH=/usr/bin:/bin", "LC_ALL=C", NULL};
   execve(request.program[0], request.program, environment);
   fail("exec", request.program[0]);

@@ -10,7 +10,13 @@ void write_file(const char *path, const char *text);
 
 /* ---- network.c ---- */
 
-/* Enters a network namespace of its own, in which nothing is but the loopback. */
-void enter_network(void);
+enum { WATCHES_MAX = 4 };
+
+/*
+ * Enters a network namespace of its own, in which nothing is but the loopback, and all addresses of
+ * the world lead there. Opens sockets that get the first packet of each connection, and each
+ * datagram, to one of them: as many as it returns.
+ */
+int enter_network(int watches[WATCHES_MAX]);
 
 #endif

@@ -35,6 +35,9 @@ export const sandboxPath = '/opt/aegis/bin:/usr/local/bin:/usr/bin:/bin'
 /** Who the guest and the agent's commands are inside. */
 export const insideUid = 1000
 
+/** From where on the launcher leaves the sockets that see packets to the world. */
+const watchFd = 3
+
 /** Decides what a sandbox sees. Nothing is touched; the result is plain arguments. */
 export function planMounts(input: MountPlanInput): MountPlan {
   const { spec, tree } = input
@@ -81,6 +84,7 @@ export function planMounts(input: MountPlanInput): MountPlan {
     ]),
     // Last, when all mount points exist: what is left writable has a size.
     ...['--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/', '--', '/opt/aegis/guest'],
+    ...(input.launcherNetwork ? ['--watch', `${watchFd}`] : []),
   ]
   return { stages, bwrap }
 }

@@ -112,6 +112,7 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
       applicationKernels: [],
       gpus: false,
       lendsByName: false,
+      capturesAddresses: host.launcherNetwork,
     }),
     async boot(spec, signal) {
       signal.throwIfAborted()

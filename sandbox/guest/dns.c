@@ -21,32 +21,6 @@ int dns_open(void) {
   return -error;
 }
 
-/* A client asks for several types of record, one question each. */
-static bool was_just_denied(const struct guest *guest, const char *name) {
-  enum { ONE_LOOKUP_US = 1000000 };
-  return strcmp(guest->last_denied, name) == 0 && now_us() - guest->last_denied_us < ONE_LOOKUP_US;
-}
-
-/* At a pace: a program that asks in a loop must not fill the log. */
-static void notify(struct guest *guest, const struct dns_event *event) {
-  bool denied = event->notice == NOTICE_DNS_DENIED;
-  struct pace *pace = denied ? &guest->denying : &guest->answering;
-  if (!output_has_room(&guest->output, NAME_BYTES_MAX) || !pace_allows(pace)) return;
-  if (denied && was_just_denied(guest, event->name)) return;
-  pace_spend(pace);
-  uint8_t payload[1 + NAME_BYTES_MAX];
-  size_t length = strlen(event->name);
-  payload[0] = event->notice;
-  memcpy(payload + 1, event->name, length);
-  output_frame(&guest->output, FRAME_NOTICE, 0, 0, payload, 1 + length);
-  if (!denied) {
-    *event->told = true;
-    return;
-  }
-  memcpy(guest->last_denied, event->name, length + 1);
-  guest->last_denied_us = now_us();
-}
-
 static bool answer_one(struct guest *guest) {
   uint8_t query[DNS_MESSAGE_MAX + 1], reply[DNS_MESSAGE_MAX];
   struct dns_event event;
@@ -58,7 +32,9 @@ static bool answer_one(struct guest *guest) {
   size_t length = dns_answer(&guest->names, query, (size_t)n, reply, &event);
   if (length == 0) return true;
   sendto(guest->dns, reply, length, 0, (struct sockaddr *)&from, size);
-  if (event.notice) notify(guest, &event);
+  if (event.notice == 0) return true;
+  bool told = notice_send(guest, event.notice, event.name, strlen(event.name));
+  if (event.told) *event.told = told;
   return true;
 }
 

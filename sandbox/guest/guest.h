@@ -78,6 +78,23 @@ bool outflow_may_read(const struct guest *guest, const struct outflow *flow);
 /* Sends END once; the descriptor stays open. */
 void outflow_end(struct guest *guest, struct channel *channel, uint8_t stream);
 
+/* ---- notice.c ---- */
+
+enum { NOTICE_KINDS = 4, NOTICE_BYTES_MAX = NAME_BYTES_MAX };
+
+/* The last one of its kind. */
+struct notice {
+  struct pace pace;
+  uint64_t at_us;
+  size_t length;
+  uint8_t payload[NOTICE_BYTES_MAX];
+};
+
+void notices_begin(struct guest *guest);
+bool notice_may_send(const struct guest *guest, uint8_t kind);
+/* False: not told now, since there is no room or the pace forbids it. */
+bool notice_send(struct guest *guest, uint8_t kind, const void *payload, size_t length);
+
 /* ---- cgroup.c: what the kernel counts for the sandbox, where that can be seen ---- */
 
 enum cgroup_count {
@@ -130,6 +147,15 @@ struct channel {
   bool connected; /* relay */
 };
 
+enum { WATCHES_MAX = 4 };
+
+/* A raw socket that gets what is sent to the addresses of the world. */
+struct watch {
+  int fd;
+  bool is_ipv6;
+  uint8_t protocol;
+};
+
 struct guest {
   int wire_in, signals, dns;
   bool is_init, configured, wire_has_more;
@@ -142,9 +168,10 @@ struct guest {
   char score[8];
   uint32_t last_host_channel, last_guest_channel;
   unsigned host_channels, relay_channels;
-  struct pace accepting, denying, answering;
-  char last_denied[NAME_BYTES_MAX + 1];
-  uint64_t last_denied_us;
+  struct pace accepting;
+  struct notice notices[NOTICE_KINDS];
+  unsigned watch_count;
+  struct watch watches[WATCHES_MAX];
   bool more_to_reap;
   struct channel channels[CHANNELS_MAX];
   uint64_t memory_peak;
@@ -208,6 +235,14 @@ bool relay_accept(struct guest *guest, unsigned listener);
 bool relay_may_accept(const struct guest *guest);
 void relay_settle(struct guest *guest, struct channel *channel, int error);
 void relay_reset(struct channel *channel, bool abort);
+
+/* Whether a connection to there arrives at a listener. */
+bool listener_takes(const struct guest *guest, const struct destination *destination);
+
+/* ---- watch.c ---- */
+/* Takes the descriptors from `first` on, as many as there are. */
+void watches_take(struct guest *guest, int first);
+void watch_ready(struct guest *guest, unsigned index);
 
 /* ---- dns.c ---- */
 int dns_open(void); /* Descriptor, or -errno. */

@@ -2,7 +2,11 @@
  * aegis-guest: the entry process of every sandbox. It speaks the wire protocol with the host on
  * one pair of descriptors, starts commands, moves files, and carries loopback connections out.
  *
- *   aegis-guest [--wire FD]     FD is read and written; without it, 0 is read and 1 is written
+ *   aegis-guest [--wire FD] [--watch FD]
+ *
+ * --wire   is read and written; without it, 0 is read and 1 is written
+ * --watch  the first of up to four raw sockets that get what is sent to the addresses of the world;
+ *          without them, nobody tells of that
  *
  * Whatever breaks the protocol, and the end of the wire, ends this process; as the init of its
  * PID namespace it takes all others with it.
@@ -41,7 +45,8 @@ _Noreturn void guest_fail(const char *step) {
 
 /* ---- the loop ---- */
 
-enum { SLOT_WIRE_IN, SLOT_WIRE_OUT, SLOT_SIGNALS, SLOT_DNS, SLOT_LISTENERS };
+enum { SLOT_WIRE_IN, SLOT_WIRE_OUT, SLOT_SIGNALS, SLOT_DNS, SLOT_WATCHES };
+enum { SLOT_LISTENERS = SLOT_WATCHES + WATCHES_MAX };
 enum { SLOT_CHANNELS = SLOT_LISTENERS + LISTENERS_MAX };
 enum { CHANNEL_IN, CHANNEL_OUT, CHANNEL_ERROR, CHANNEL_STATUS, CHANNEL_SLOTS };
 
@@ -68,6 +73,11 @@ static int prepare(void) {
   want(SLOT_WIRE_OUT, guest.output.fd, guest.output.start < guest.output.end ? POLLOUT : 0);
   want(SLOT_SIGNALS, guest.signals, POLLIN);
   want(SLOT_DNS, guest.dns, guest.dns >= 0 ? POLLIN : 0);
+  /* What comes faster than it may be told stays in the sockets, which drop what is too much. */
+  bool may_tell = guest.configured && notice_may_send(&guest, NOTICE_CONNECT_DENIED);
+  for (unsigned i = 0; i < WATCHES_MAX; i++)
+    want(SLOT_WATCHES + i, guest.watches[i].fd, i < guest.watch_count && may_tell ? POLLIN : 0);
+  if (guest.watch_count > 0 && !may_tell && timeout_ms < 0) timeout_ms = 100;
   for (unsigned i = 0; i < LISTENERS_MAX; i++)
     want(SLOT_LISTENERS + i, guest.listener_fds[i], may_accept ? POLLIN : 0);
   polled_count = SLOT_CHANNELS;
@@ -137,6 +147,8 @@ static void serve(void) {
     if (ready(SLOT_WIRE_IN)) read_wire(&guest);
     handle_input(&guest);
     if (ready(SLOT_DNS)) dns_ready(&guest);
+    for (unsigned i = 0; i < guest.watch_count; i++)
+      if (ready(SLOT_WATCHES + i)) watch_ready(&guest, i);
     for (unsigned i = 0; i < LISTENERS_MAX; i++)
       while (ready(SLOT_LISTENERS + i) && relay_may_accept(&guest) && relay_accept(&guest, i))
         continue;
@@ -208,18 +220,23 @@ static void say_hello(void) {
 }
 
 int main(int argc, char **argv) {
-  int in = STDIN_FILENO, out = STDOUT_FILENO;
-  if (argc == 3 && strcmp(argv[1], "--wire") == 0) in = out = atoi(argv[2]);
-  else if (argc != 1) {
-    dprintf(STDERR_FILENO, "usage: aegis-guest [--wire FD]\n");
+  int in = STDIN_FILENO, out = STDOUT_FILENO, watch = -1;
+  int i = 1;
+  for (; i + 1 < argc; i += 2) {
+    if (strcmp(argv[i], "--wire") == 0) in = out = atoi(argv[i + 1]);
+    else if (strcmp(argv[i], "--watch") == 0) watch = atoi(argv[i + 1]);
+    else break;
+  }
+  if (i != argc) {
+    dprintf(STDERR_FILENO, "usage: aegis-guest [--wire FD] [--watch FD]\n");
     return 64;
   }
   guest.is_init = getpid() == 1;
   guest.accepting = (struct pace){RELAY_CHANNELS_MAX, RELAYS_PER_SECOND, 0};
-  guest.denying = (struct pace){20, 10, 0};
-  guest.answering = (struct pace){100, 10, 0};
+  notices_begin(&guest);
   guest.dns = -1;
-  for (unsigned i = 0; i < LISTENERS_MAX; i++) guest.listener_fds[i] = -1;
+  for (i = 0; i < LISTENERS_MAX; i++) guest.listener_fds[i] = -1;
+  if (watch > STDERR_FILENO) watches_take(&guest, watch);
   take_wire(in, out);
   remember_score();
   /* From here on no process of the same user can look into this one. */

@@ -57,13 +57,15 @@ int listener_open(struct guest *guest, unsigned index) {
   return 0;
 }
 
-/* Where a program connected to. */
-struct destination {
-  bool is_ipv6;
-  uint32_t ipv4;
-  uint8_t ipv6[16];
-  uint16_t port;
-};
+bool listener_takes(const struct guest *guest, const struct destination *to) {
+  for (unsigned i = 0; i < guest->configuration.listener_count; i++) {
+    const struct listener *listener = &guest->configuration.listeners[i];
+    if (to->protocol == IPPROTO_TCP && listener->address == 0 && listener->port == to->port &&
+        (!to->is_ipv6 || guest->listener_is_dual[i]))
+      return true;
+  }
+  return false;
+}
 
 static bool destination_of(int fd, struct destination *out) {
   union {
@@ -72,7 +74,7 @@ static bool destination_of(int fd, struct destination *out) {
     struct sockaddr_in6 ipv6;
   } here;
   socklen_t size = sizeof here;
-  *out = (struct destination){0};
+  *out = (struct destination){.protocol = IPPROTO_TCP};
   if (getsockname(fd, &here.any, &size) < 0) return false;
   if (here.any.sa_family == AF_INET) {
     out->ipv4 = ntohl(here.ipv4.sin_addr.s_addr);

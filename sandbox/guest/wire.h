@@ -179,6 +179,22 @@ enum { DNS_MESSAGE_MAX = 512 };
 size_t dns_answer(struct name_table *names, const uint8_t *query, size_t length,
                   uint8_t reply[DNS_MESSAGE_MAX], struct dns_event *event);
 
+/* ---- packet.c ---- */
+
+/* Where a program in the sandbox wanted to go. */
+struct destination {
+  uint8_t protocol; /* 6 TCP, 17 UDP. */
+  bool is_ipv6;
+  uint32_t ipv4;
+  uint8_t ipv6[16];
+  uint16_t port;
+};
+
+/* Reads a packet of IPv4. False unless it opens a TCP connection or is UDP. */
+bool ipv4_parse(const uint8_t *bytes, size_t length, struct destination *destination);
+/* The same from behind the header of IP on; the protocol is known. */
+bool transport_parse(const uint8_t *bytes, size_t length, struct destination *destination);
+
 static inline uint16_t read_u16(const uint8_t *at) { return (uint16_t)(at[0] << 8 | at[1]); }
 static inline uint32_t read_u32(const uint8_t *at) {
   return (uint32_t)read_u16(at) << 16 | read_u16(at + 2);

@@ -58,7 +58,14 @@ describeOnHosts(hostKinds, 'from inside a sandbox', (kind) => {
           connect,
           JSON.stringify({ host: address, port: server.port }),
         )
-        expect(stdout.toString().trim()).toMatch(/ENETUNREACH|EHOSTUNREACH|EADDRNOTAVAIL|EINVAL/)
+        // Where addresses lead into the sandbox itself, nobody listens there. EINVAL: fe80:: without
+        // an interface.
+        const { capturesAddresses } = scene.capabilities
+        expect(stdout.toString().trim()).toMatch(
+          capturesAddresses
+            ? /^(ECONNREFUSED|EINVAL)$/
+            : /ENETUNREACH|EHOSTUNREACH|EADDRNOTAVAIL|EINVAL/,
+        )
       }
       expect(server.reached()).toBe(0)
     })
@@ -90,7 +97,7 @@ describeOnHosts(hostKinds, 'from inside a sandbox', (kind) => {
       expect(named.reached() + abstract.reached()).toBe(0)
     })
 
-    it('there is no interface but the loopback, and no route', async () => {
+    it('there is no interface but the loopback, and no route out of it', async () => {
       const { stdout } = await box().sh(
         'tail -n +3 /proc/net/dev | cut -d: -f1; tail -n +2 /proc/net/route',
       )

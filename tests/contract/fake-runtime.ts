@@ -64,6 +64,7 @@ export function openFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       applicationKernels: [],
       gpus: false,
       lendsByName: false,
+      capturesAddresses: false,
     }),
     booted,
     live: () => [...live.keys()],

@@ -36,6 +36,9 @@ async function tryAll() {
   }
   if (!enforced) return outcomes
   const denied = Promise.withResolvers<string>()
+  const captured = Promise.withResolvers<string>()
+  const called = Promise.withResolvers<string>()
+  const network = { names: ['a.example'], suffixes: [], ports: [80, 443], proxy: false }
   const bomb = 'const a = []; for (;;) a.push(Buffer.alloc(1 << 20, 1))'
   return {
     ...outcomes,
@@ -46,6 +49,28 @@ async function tryAll() {
       async (sandbox) => {
         await run(sandbox, ['getent', 'hosts', 'denied.example'], { PATH: sandboxPath })
         return denied.promise
+      },
+    ),
+    captured: await inBox(
+      { onNotice: (notice) => captured.resolve(JSON.stringify(notice)) },
+      async (sandbox) => {
+        const script = `require('node:net').connect(853, '8.8.8.8').on('error', () => {})`
+        await run(sandbox, ['node', '-e', script], { PATH: sandboxPath })
+        return captured.promise
+      },
+    ),
+    called: await inBox(
+      {
+        network,
+        onConnect: (target, stream) => {
+          called.resolve(JSON.stringify(target))
+          stream.destroy()
+        },
+      },
+      async (sandbox) => {
+        const script = `require('node:net').connect(80, 'a.example').on('error', () => {})`
+        await run(sandbox, ['node', '-e', script], { PATH: sandboxPath })
+        return called.promise
       },
     ),
     terminal: await inBox({}, async (sandbox) => {

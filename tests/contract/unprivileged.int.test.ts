@@ -97,6 +97,13 @@ describe.skipIf(why)(`a daemon without privileges${why ? ` (${why})` : ''}`, () 
       processes: 'pids_limit',
       disk: 'disk_limit',
       denied: JSON.stringify({ kind: 'dns-denied', name: 'denied.example' }),
+      captured: JSON.stringify({
+        kind: 'connect-denied',
+        protocol: 'tcp',
+        address: '8.8.8.8',
+        port: 853,
+      }),
+      called: JSON.stringify({ kind: 'tcp', host: 'a.example', port: 80 }),
       readOnly: 'kept',
       terminal: 'tty',
       left: [],

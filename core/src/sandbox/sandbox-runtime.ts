@@ -21,6 +21,12 @@ export interface SandboxCapabilities {
    * one could swap it.
    */
   readonly lendsByName: boolean
+  /**
+   * Whether an address of the world leads into the sandbox itself, whose ports take it over like a
+   * name, and the rest of which is refused at once and told as `connect-denied`. Elsewhere there is
+   * no route, so that nothing is reached either, but nothing is told.
+   */
+  readonly capturesAddresses: boolean
 }
 
 export interface SweepReport {

@@ -1,5 +1,5 @@
 /*
- * libFuzzer target for frame.c, names.c and dns-message.c. The input is taken for a stream of frames, and every
+ * libFuzzer target for frame.c, names.c, dns-message.c and packet.c. The input is taken for a stream of frames, and every
  * payload also for what it could be: a request, a configuration, a path, a DNS query.
  */
 #include "../wire.h"
@@ -59,6 +59,19 @@ static void write_addresses(const uint8_t *payload, size_t length) {
   if (ipv4_text(read_u32(payload), text) != strlen(text)) abort();
 }
 
+static void parse_packet(const uint8_t *payload, size_t length) {
+  struct destination destination;
+  uint8_t *copy = malloc(length);
+  if (!copy) return;
+  memcpy(copy, payload, length);
+  if (ipv4_parse(copy, length, &destination) && destination.protocol != 6 &&
+      destination.protocol != 17)
+    abort();
+  destination.protocol = length % 2 ? 6 : 17;
+  transport_parse(copy, length, &destination);
+  free(copy);
+}
+
 static void parse_path(const uint8_t *payload, size_t length) {
   char path[PATH_BYTES_MAX + 1];
   if (path_parse(payload, length, path) && (path[0] != '/' || strlen(path) != length)) abort();
@@ -79,5 +92,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   parse_configuration_and_ask(data, size);
   parse_path(data, size);
   write_addresses(data, size);
+  parse_packet(data, size);
   return 0;
 }

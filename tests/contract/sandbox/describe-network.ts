@@ -117,6 +117,58 @@ export function describeNetwork(scene: HostScene, commands: NetworkCommands): vo
       expect({ calls, notices }).toEqual({ calls: [], notices: [] })
     })
 
+    it('has addresses of the world where the runtime captures them, and else no way to them', async () => {
+      const { call, calls, notices } = await open()
+      const there = [
+        ['203.0.113.7', 443],
+        ['2001:db8::1:0:0:7', 80],
+        ['::ffff:203.0.113.8', 5432],
+      ] as const
+      if (!scene.capabilities.capturesAddresses) {
+        for (const [host, port] of there) expect(await call(host, port)).toMatch(unreachable)
+        expect({ calls, notices }).toEqual({ calls: [], notices: [] })
+        return
+      }
+      for (const [host, port] of there) expect(await call(host, port, 'ab')).toBe('ba')
+      expect(calls).toEqual([
+        { kind: 'tcp', host: '203.0.113.7', port: 443 },
+        { kind: 'tcp', host: '2001:db8::1:0:0:7', port: 80 },
+        { kind: 'tcp', host: '203.0.113.8', port: 5432 },
+      ])
+      expect(notices).toEqual([])
+    })
+
+    it.each<[string, SpecOverrides]>([
+      ['with a network', { network }],
+      ['without one', {}],
+    ])('refuses what nobody takes over at once, and tells: %s', async (_, overrides) => {
+      const { call, calls, notices, print } = await open(overrides)
+      const denied = (protocol: 'tcp' | 'udp', address: string, port: number) => ({
+        kind: 'connect-denied' as const,
+        protocol,
+        address,
+        port,
+      })
+      const tried = [
+        denied('tcp', '8.8.8.8', 853),
+        denied('tcp', '169.254.169.254', 8088),
+        denied('tcp', '2606:4700:4700::1111', 853),
+        denied('udp', '8.8.4.4', 53),
+        denied('udp', '2001:db8::5', 443),
+        ...(overrides.network ? [] : [denied('tcp', '203.0.113.7', 443)]),
+      ]
+      const captures = scene.capabilities.capturesAddresses
+      for (const { protocol, address, port } of tried) {
+        const outcome =
+          protocol === 'tcp'
+            ? await call(address, port)
+            : await print(commands.sendDatagram(address, port))
+        expect(outcome).toMatch(captures ? /^ECONNREFUSED$/ : unreachable)
+      }
+      await expect.poll(() => notices).toEqual(captures ? tried : [])
+      expect(calls).toEqual([])
+    })
+
     it('is not there when a sandbox has none', async () => {
       const { call, resolve, calls } = await open({})
       expect(await resolve('api.example.com')).toBe('ENOTFOUND')
@@ -140,6 +192,8 @@ export function describeNetwork(scene: HostScene, commands: NetworkCommands): vo
     })
   })
 }
+
+const unreachable = /^(ENETUNREACH|EHOSTUNREACH|EADDRNOTAVAIL|EINVAL)$/
 
 async function answerReversed(stream: ByteStream): Promise<void> {
   if (!(stream instanceof Duplex)) throw new TypeError('In Node a ByteStream is a Duplex')
