@@ -80,7 +80,10 @@ export function makePreparedSets(most: number): PreparedSets {
 }
 
 function store(name: string, policies: readonly CompiledPolicy[]): void {
-  const staticPolicies = Object.fromEntries(policies.map(({ id, json }) => [id, json]))
+  // A text where there is one: in JSON, JavaScript would round its large numbers.
+  const staticPolicies = Object.fromEntries(
+    policies.map(({ id, json, text }) => [id, text ?? json]),
+  )
   const answer = loadCedar().preparsePolicySet(name, { staticPolicies })
   if (answer.type === 'success') return
   throw new Error(answer.errors.map(({ message }) => message).join('; '))

@@ -3,7 +3,7 @@ import { readOperatorPolicies } from '../operator-policies.ts'
 import { makeOperatorSet } from '../operator-set.ts'
 import { makePolicyEngine } from '../policy-engine.ts'
 
-interface Options {
+export interface EngineOptions {
   /** The operator's policies by file. */
   readonly files?: Readonly<Record<string, string>>
   readonly egress?: Partial<SecurityConfig['egress']>
@@ -16,7 +16,7 @@ export interface TestEngine extends PolicyEngine, Disposable {
 }
 
 /** An engine whose operator's policies are texts. */
-export function anEngine({ files = {}, egress, logger = silent }: Options = {}): TestEngine {
+export function anEngine({ files = {}, egress, logger = silent }: EngineOptions = {}): TestEngine {
   const state = { generation: 0, set: setOf(0, files) }
   const engine = makePolicyEngine({
     folder: '/policies',
