@@ -117,7 +117,7 @@ const isCanonicalPath = (path: string): boolean =>
 /** What a user asks for, with the type of the thing that it concerns. */
 export function apiRequest({ action, resource }: ApiRequest): CedarRequest {
   const [, subject = ''] = action.split('.')
-  const type = action === 'api.task.execute' ? 'Agent' : (apiResources.get(subject) ?? 'Node')
+  const type = apiResources.get(subject) ?? 'Node'
   return {
     action,
     resource: resource === undefined ? { type: 'Node', id: 'this' } : { type, id: resource },
@@ -129,7 +129,8 @@ export function apiRequest({ action, resource }: ApiRequest): CedarRequest {
 
 const apiResources: ReadonlyMap<string, string> = new Map([
   ['agent', 'Agent'],
-  ['task', 'Task'],
+  // A task goes by its agent.
+  ['task', 'Agent'],
   ['image', 'Image'],
   ['sandbox', 'Sandbox'],
   ['policy', 'Policy'],

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { AgentPolicy } from '@aegis/core'
+import { type AgentPolicy, localActor } from '@aegis/core'
 import { aManifest } from '@aegis/core/testing'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openPolicyEngine, type PolicyEngineOptions } from './open-policy-engine.ts'
@@ -113,10 +113,8 @@ it('denies everything on a file with an error that it reads only when it is aske
   using opened = open({ eager: false })
   const decision = opened.engine.forAgent(agent).decide({ action: 'llm.generate', model: 'x' })
   expect(decision).toMatchObject({ allow: false, because: expect.stringContaining('have errors') })
-  expect(opened.engine.decideApi({ name: 'ann' }, { action: 'api.node.read' }).allow).toBe(false)
-  expect(opened.engine.decideDeploy({ name: 'ann' }, agent, { isolation: 'process' }).allow).toBe(
-    false,
-  )
+  expect(opened.engine.decideApi(localActor, { action: 'api.node.read' }).allow).toBe(false)
+  expect(opened.engine.decideDeploy(localActor, agent, { isolation: 'process' }).allow).toBe(false)
 })
 
 it.each([

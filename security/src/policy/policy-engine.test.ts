@@ -1,4 +1,4 @@
-import type { ApiAction } from '@aegis/core'
+import type { ApiAction, Role } from '@aegis/core'
 import { aManifest } from '@aegis/core/testing'
 import { describe, expect, it } from 'vitest'
 import { anEngine } from './testing/an-engine.ts'
@@ -110,7 +110,7 @@ when { context has http && context.http.method == "DELETE" && context.http.path 
 })
 
 describe('users', () => {
-  const actor = { name: 'ann' }
+  const actor = { name: 'ann', role: 'developer' } as const
   const deploy = { isolation: 'process' } as const
 
   it('may do everything, as far as policies are concerned', () => {
@@ -133,8 +133,8 @@ describe('users', () => {
 forbid (principal, action == Action::"api.audit.read", resource) unless { principal in Role::"admin" };
 forbid (principal, action == Action::"api.agent.write", resource == Agent::"coder");`),
     })
-    const may = (name: string, action: ApiAction, resource?: string, role?: string) =>
-      engine.decideApi({ name, ...(role !== undefined && { role }) }, { action, resource }).allow
+    const may = (name: string, action: ApiAction, resource?: string, role: Role = 'developer') =>
+      engine.decideApi({ name, role }, { action, resource }).allow
     expect(may('bob', 'api.secret.write')).toBe(false)
     expect(may('ann', 'api.secret.write')).toBe(true)
     expect(may('ann', 'api.audit.read')).toBe(false)
@@ -219,4 +219,4 @@ it('denies, and says so to the log, when the engine itself fails', () => {
   expect(errors).toHaveLength(2)
 })
 
-const actor = () => ({ name: 'ann' })
+const actor = () => ({ name: 'ann', role: 'admin' }) as const

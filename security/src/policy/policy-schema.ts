@@ -10,7 +10,7 @@ entity User in [Role] { name: String };
 
 // What is asked for. The id of each is its name: Host::"api.example.com".
 entity Host, Address, Path, Model, Tool, Memory, Lock, Secret;
-entity Node, Task, Image, Sandbox, Policy, Audit, Token;
+entity Node, Image, Sandbox, Policy, Audit, Token;
 
 // The headers of a request, by name in lower case: headers.hasTag("accept")
 entity Headers tags String;
@@ -62,9 +62,9 @@ action "api.node.read" appliesTo { principal: [User], resource: [Node], context:
 action "api.agent.read", "api.agent.write" appliesTo {
   principal: [User], resource: [Agent, Node], context: Named
 };
-action "api.task.execute" appliesTo { principal: [User], resource: [Agent, Node], context: Named };
-action "api.task.read", "api.task.cancel", "api.task.remove" appliesTo {
-  principal: [User], resource: [Task, Node], context: Named
+// The resource is the agent whose task it is.
+action "api.task.read", "api.task.execute", "api.task.cancel", "api.task.remove" appliesTo {
+  principal: [User], resource: [Agent, Node], context: Named
 };
 action "api.image.read", "api.image.write" appliesTo {
   principal: [User], resource: [Image, Node], context: Named

@@ -10,16 +10,13 @@ import {
 import type { CedarValueJson, EntityJson, TypeAndId } from './cedar.ts'
 
 /** Who calls, with the role that makes them a member of it. */
-export function userEntity(actor: Actor): EntityJson {
-  const role = 'role' in actor && typeof actor.role === 'string' ? actor.role : undefined
-  return {
-    uid: userId(actor),
-    attrs: { name: actor.name },
-    parents: role === undefined ? [] : [{ type: 'Role', id: role }],
-  }
-}
+export const userEntity = ({ name, role }: Pick<Actor, 'name' | 'role'>): EntityJson => ({
+  uid: userId({ name }),
+  attrs: { name },
+  parents: [{ type: 'Role', id: role }],
+})
 
-export const userId = ({ name }: Actor): TypeAndId => ({ type: 'User', id: name })
+export const userId = ({ name }: Pick<Actor, 'name'>): TypeAndId => ({ type: 'User', id: name })
 
 export const agentEntity = ({ name, manifest }: PolicyAgent): EntityJson => ({
   uid: { type: 'Agent', id: name },
