@@ -11,7 +11,6 @@ import {
 import { openGateway } from '@aegis/gateway'
 import { mintToken, openPolicyEngine } from '@aegis/security'
 import { openSqliteStore } from '@aegis/storage'
-import { absentAudit } from './absent-audit.ts'
 import { findDaemon } from './find-daemon.ts'
 import { prepareHome } from './home.ts'
 import { lockHome } from './lock-home.ts'
@@ -60,7 +59,13 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
   await using undo = new AsyncDisposableStack()
   const heldByDaemon = async () => (await findDaemon(home.directory)).state !== 'stopped'
   undo.use(await lockHome(home.directory, heldByDaemon))
-  const store = undo.use(await openSqliteStore({ path: home.database, logger }))
+  const store = undo.use(
+    await openSqliteStore({
+      path: home.database,
+      logger,
+      auditTexts: config.spec.security.audit.texts,
+    }),
+  )
   const gateway = undo.use(
     openGateway({
       providers: config.spec.llm_providers,
@@ -87,7 +92,7 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
     config,
     gateway,
     policies,
-    audit: absentAudit,
+    audit: store.audit,
     mintToken,
     vault: { open: () => undefined },
     runtimes: runtimes.byIsolation,
@@ -114,7 +119,7 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
         node,
         tokens: store.tokens,
         policies,
-        audit: absentAudit,
+        audit: store.audit,
         clock: systemClock,
         logger,
         ...serve,

@@ -8,7 +8,7 @@ function given() {
   database.exec('create table words (word text unique)')
   const insert = database.prepare('insert into words (word) values (?)')
   const commits: (readonly string[])[] = []
-  const group = makeGroupCommit<string>(database, (words) => commits.push(words))
+  const group = makeGroupCommit<string>(database, { committed: (words) => commits.push(words) })
   const store = (word: string) => () => {
     insert.run(word)
     return word

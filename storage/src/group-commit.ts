@@ -12,17 +12,25 @@ export interface GroupCommit<T> {
   flush(): void
 }
 
+export interface GroupCommitSteps<T> {
+  /** The last step of each transaction, with the results of the work that succeeded, in order. */
+  readonly seal?: (results: readonly T[]) => void
+  /** Gets the same results after each commit, in order, before anybody else hears of them. */
+  readonly committed: (results: readonly T[]) => void
+  /** A transaction failed as a whole: nothing of it was stored. */
+  readonly abandoned?: () => void
+}
+
 /** How many pieces of work one transaction takes: bounds how long the event loop stands still. */
 const largestGroup = 512
 
 /**
  * One transaction and one fsync for all that is asked for in the same turn of the event loop. Since
  * a commit costs an fsync and a piece of work some microseconds, this decides the throughput.
- * `afterCommit` gets the results of each commit, in order, before anybody else hears of them.
  */
 export function makeGroupCommit<T>(
   database: DatabaseSync,
-  afterCommit: (results: readonly T[]) => void,
+  { seal, committed, abandoned }: GroupCommitSteps<T>,
 ): GroupCommit<T> {
   const begin = database.prepare('begin immediate')
   const commit = database.prepare('commit')
@@ -52,13 +60,15 @@ export function makeGroupCommit<T>(
     try {
       begin.run()
       outcomes = group.map(({ work }) => attempt(work))
+      seal?.(valuesOf(outcomes))
       commit.run()
     } catch (error) {
       if (database.isOpen && database.isTransaction) database.exec('rollback')
+      abandoned?.()
       for (const { reject } of group) reject(error)
       return
     }
-    afterCommit(outcomes.flatMap((outcome) => ('value' in outcome ? [outcome.value] : [])))
+    committed(valuesOf(outcomes))
     outcomes.forEach((outcome, index) => {
       if ('value' in outcome) group[index]?.resolve(outcome.value)
       else group[index]?.reject(outcome.error)
@@ -94,3 +104,6 @@ interface Waiting<T> {
 }
 
 type Outcome<T> = { readonly value: T } | { readonly error: unknown }
+
+const valuesOf = <T>(outcomes: readonly Outcome<T>[]): readonly T[] =>
+  outcomes.flatMap((outcome) => ('value' in outcome ? [outcome.value] : []))

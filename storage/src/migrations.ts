@@ -36,6 +36,11 @@ const migrations: Readonly<Record<string, Migration>> = {
       for (const statement of tokens) await sql.raw(statement).execute(database)
     },
   },
+  '0004-audit': {
+    async up(database) {
+      for (const statement of audit) await sql.raw(statement).execute(database)
+    },
+  },
 }
 
 const initial = [
@@ -112,6 +117,32 @@ const tokens = [
     revoked_at text
   ) strict`,
   `create unique index tokens_live on tokens (name) where revoked_at is null`,
+]
+
+const audit = [
+  `create table audit_entries (
+    idx integer primary key,
+    at text not null,
+    type text not null,
+    actor text,
+    agent_id text,
+    execution_id text,
+    body blob not null
+  ) strict`,
+  `create index audit_by_execution
+    on audit_entries (execution_id, idx) where execution_id is not null`,
+  // Apart from the bodies: they stay when those are dropped, and who moves a body moves no hash.
+  `create table audit_hashes (
+    level integer not null,
+    idx integer not null,
+    hash blob not null,
+    primary key (level, idx)
+  ) strict, without rowid`,
+  `create table audit_checkpoints (
+    size integer primary key,
+    note text not null,
+    key text not null
+  ) strict`,
 ]
 
 async function refuseNewer(database: Kysely<StoreTables>, path: string): Promise<void> {

@@ -15,8 +15,11 @@ import { prepared } from './prepared.ts'
 import type { AgentRow, ExecutionRow } from './store-tables.ts'
 
 export interface Projector {
-  /** Folds the events of one stream into its rows. Runs inside the append's transaction. */
-  apply(stream: StreamId, recorded: readonly RecordedEvent[]): void
+  /**
+   * Folds the events of one stream into its rows, and says whose agent they are of. Runs inside the
+   * append's transaction.
+   */
+  apply(stream: StreamId, recorded: readonly RecordedEvent[]): string | undefined
   remove(stream: StreamId): void
 }
 
@@ -40,7 +43,7 @@ export function makeProjector(database: DatabaseSync, path: string): Projector {
     else if (stored !== undefined) agents.remove.run(id)
   }
 
-  const applyToExecution = (id: string, recorded: readonly RecordedEvent[]): void => {
+  const applyToExecution = (id: string, recorded: readonly RecordedEvent[]): string | undefined => {
     const stored = executions.find.get(id)
     const before = stored && fromExecutionRow(stored, path)
     let row = before
@@ -48,9 +51,10 @@ export function makeProjector(database: DatabaseSync, path: string): Projector {
       if (!isExecutionEvent(event)) throw new Error(`${event.type} is no event of an execution`)
       row = projectExecution(row, { ...place, event })
     }
-    if (row === undefined || row === before) return
+    if (row === undefined || row === before) return row?.agentId
     executions.save.run({ ...toExecutionRow(row) })
     if (before === undefined) agents.count.run(1, row.agentId)
+    return row.agentId
   }
 
   const removeExecution = (id: string): void => {
@@ -63,8 +67,9 @@ export function makeProjector(database: DatabaseSync, path: string): Projector {
   return {
     apply(stream, recorded) {
       const { kind, id } = streamSubject(stream)
-      if (kind === 'agent') applyToAgent(id, recorded)
-      else applyToExecution(id, recorded)
+      if (kind === 'execution') return applyToExecution(id, recorded)
+      applyToAgent(id, recorded)
+      return id
     },
     remove(stream) {
       const { kind, id } = streamSubject(stream)

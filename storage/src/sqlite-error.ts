@@ -44,6 +44,9 @@ export const storeClosed = (path: string, cause?: unknown): AegisError =>
 export const storeCorrupt = (path: string, where: string, cause?: unknown): AegisError =>
   new AegisError('unavailable', 'store.corrupt', damaged(path), { cause, details: { path, where } })
 
+/** A row with this key is there already. */
+export const isTaken = (error: unknown): boolean => ((resultCode(error) ?? 0) & 0xff) === 19
+
 type Meaning = readonly [ConstructorParameters<typeof AegisError>[0], string, string]
 
 /** By primary result code: https://www.sqlite.org/rescode.html */

@@ -2,12 +2,17 @@ import type { DatabaseSync } from 'node:sqlite'
 import {
   type AppendRequest,
   type EventStore,
+  isAgentEvent,
+  isExecutionEvent,
   type Logger,
   type RecordedEvent,
   type StreamId,
   streamRemoved,
+  streamSubject,
   versionConflict,
 } from '@aegis/core'
+import type { AuditOf, StoredEntry } from '@aegis/core/audit'
+import { type AuditWriter, type NewEntry, newEntry } from './audit-writer.ts'
 import { makeGroupCommit } from './group-commit.ts'
 import { prepared } from './prepared.ts'
 import { makeProjector } from './projector.ts'
@@ -15,6 +20,8 @@ import { awaiting, storeClosed, translating } from './sqlite-error.ts'
 import { type StoredEvent, storedBody, toRecordedEvent } from './stored-event.ts'
 
 export interface SqliteEventStore extends EventStore {
+  /** Does the work in the next shared transaction and then appends the entries that it returns. */
+  audit(work: () => readonly NewEntry[]): Promise<void>
   /** Commits what was asked for and takes no more. */
   close(): void
 }
@@ -24,21 +31,21 @@ export interface SqliteEventStoreDeps {
   /** For messages. */
   readonly path: string
   readonly logger: Logger | undefined
+  readonly auditOf: AuditOf
+  readonly writer: AuditWriter
+  /** Hears of the audit's entries after each commit. */
+  readonly onAudited: (entries: readonly StoredEntry[]) => void
 }
 
-/** The events, and the projections in step with them. */
-export function makeSqliteEventStore({
-  database,
-  path,
-  logger,
-}: SqliteEventStoreDeps): SqliteEventStore {
+/** The events, and in step with them the projections and the audit. */
+export function makeSqliteEventStore(deps: SqliteEventStoreDeps): SqliteEventStore {
+  const { database, path, logger, auditOf, writer } = deps
   const listeners = new Set<Listener>()
   const projector = makeProjector(database, path)
   const statements = prepare(database)
   let closed = false
 
-  const group = makeGroupCommit<readonly RecordedEvent[]>(database, (results) => {
-    const committed = results.flat()
+  const tell = (committed: readonly RecordedEvent[]): void => {
     if (committed.length === 0) return
     for (const listener of [...listeners]) {
       try {
@@ -47,14 +54,24 @@ export function makeSqliteEventStore({
         logger?.error({ err: error }, 'a subscriber of the event store failed')
       }
     }
-  })
-
-  const submit = async (work: () => readonly RecordedEvent[]) => {
-    if (closed) throw storeClosed(path)
-    return awaiting(path, group.submit(work))
   }
 
-  const append = (request: AppendRequest, bodies: readonly string[]): readonly RecordedEvent[] => {
+  const group = makeGroupCommit<Outcome>(database, {
+    seal: (outcomes) => writer.seal(outcomes.flatMap(({ entries }) => entries)),
+    committed(outcomes) {
+      deps.onAudited(writer.committed())
+      tell(outcomes.flatMap(({ recorded }) => recorded))
+    },
+    abandoned: () => writer.abandoned(),
+  })
+
+  const submit = async (work: () => Outcome): Promise<readonly RecordedEvent[]> => {
+    if (closed) throw storeClosed(path)
+    const { recorded } = await awaiting(path, group.submit(work))
+    return recorded
+  }
+
+  const append = (request: AppendRequest, bodies: readonly string[]): Outcome => {
     const { stream, expectedVersion, events } = request
     const version = statements.version.get(stream)?.version ?? 0
     if (version === 0 && statements.isRemoved.get(stream)) throw streamRemoved(stream)
@@ -65,16 +82,24 @@ export function makeSqliteEventStore({
       const { lastInsertRowid } = statements.insert.run(stream, version, event.type, event.at, body)
       return { position: Number(lastInsertRowid), stream, version, event }
     })
-    projector.apply(stream, recorded)
-    return recorded
+    const agentId = projector.apply(stream, recorded)
+    const { kind, id } = streamSubject(stream)
+    const subject = { agentId, executionId: kind === 'execution' ? id : undefined }
+    const entries = events.flatMap((event) => {
+      const entry =
+        isAgentEvent(event) || isExecutionEvent(event) ? auditOf(event, subject) : undefined
+      return entry === undefined ? [] : [newEntry(entry)]
+    })
+    return { recorded, entries }
   }
 
-  const remove = (stream: StreamId): readonly RecordedEvent[] => {
-    if (statements.version.get(stream) === undefined) return []
+  /** What the audit holds of it stays. */
+  const remove = (stream: StreamId): Outcome => {
+    if (statements.version.get(stream) === undefined) return nothing
     statements.removeEvents.run(stream)
     statements.markRemoved.run(stream)
     projector.remove(stream)
-    return []
+    return nothing
   }
 
   return {
@@ -99,6 +124,9 @@ export function makeSqliteEventStore({
     async remove(stream) {
       await submit(() => remove(stream))
     },
+    async audit(work) {
+      await submit(() => ({ recorded: [], entries: work() }))
+    },
     close() {
       if (closed) return
       closed = true
@@ -106,6 +134,14 @@ export function makeSqliteEventStore({
     },
   }
 }
+
+/** What a piece of work stored, and what the audit is to hold of it. */
+interface Outcome {
+  readonly recorded: readonly RecordedEvent[]
+  readonly entries: readonly NewEntry[]
+}
+
+const nothing: Outcome = { recorded: [], entries: [] }
 
 type Listener = (events: readonly RecordedEvent[]) => void
 

@@ -15,6 +15,9 @@ export interface StoreTables {
   readonly agents: AgentRow
   readonly agent_revisions: AgentRevisionRow
   readonly executions: ExecutionRow
+  readonly audit_entries: AuditEntryRow
+  readonly audit_hashes: AuditHashRow
+  readonly audit_checkpoints: AuditCheckpointRow
 }
 
 export interface EventRow {
@@ -74,4 +77,29 @@ export interface ExecutionRow {
   readonly cost: number
   /** JSON. */
   readonly failure: string | null
+}
+
+/** An entry whose body is kept. */
+export interface AuditEntryRow {
+  readonly idx: number
+  readonly at: string
+  readonly type: string
+  readonly actor: string | null
+  readonly agent_id: string | null
+  readonly execution_id: string | null
+  /** Canonical JSON in UTF-8. */
+  readonly body: Uint8Array
+}
+
+/** Level 0: of an entry; above, of 256 hashes of the level below. */
+export interface AuditHashRow {
+  readonly level: number
+  readonly idx: number
+  readonly hash: Uint8Array
+}
+
+export interface AuditCheckpointRow {
+  readonly size: number
+  readonly note: string
+  readonly key: string
 }

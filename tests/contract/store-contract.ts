@@ -1,6 +1,8 @@
 import type { AgentQueries, EventStore, ExecutionQueries } from '@aegis/core'
+import type { AuditStore } from '@aegis/core/audit'
 import { describe } from 'vitest'
 import { describeAgentQueries } from './store-contract-agents.ts'
+import { describeAuditStore } from './store-contract-audit.ts'
 import { describeEventStore } from './store-contract-events.ts'
 import { describeExecutionQueries } from './store-contract-executions.ts'
 
@@ -8,6 +10,7 @@ export interface StoreUnderTest extends AsyncDisposable {
   readonly events: EventStore
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
+  readonly audit: AuditStore
 }
 
 /** What every implementation of the stores' ports promises. `open` gives an empty one. */
@@ -16,5 +19,6 @@ export function describeStoreContract(name: string, open: () => Promise<StoreUnd
     describeEventStore(open)
     describeAgentQueries(open)
     describeExecutionQueries(open)
+    describeAuditStore(open)
   })
 }

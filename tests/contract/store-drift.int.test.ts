@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AgentEvent, ExecutionEvent, ExecutionStatus, StreamId } from '@aegis/core'
-import { aManifest, makeInMemoryStore } from '@aegis/core/testing'
+import { makeMerkleHash, readEntry, rootOf } from '@aegis/core/audit'
+import { aManifest, makeInMemoryStore, pureSha256 } from '@aegis/core/testing'
 import { openSqliteStore } from '@aegis/storage'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
@@ -69,6 +70,7 @@ async function outcomeOf({ events }: Stores, step: Step): Promise<unknown> {
     .catch(({ kind, code, message }) => ({ kind, code, message }))
 }
 
+const merkle = makeMerkleHash(pureSha256)
 const numbers = [1, 2, 3]
 const agents = numbers.map(anAgentId)
 const executions = [1, 2, 3, 4, 5, 6].map(anExecutionId)
@@ -102,6 +104,12 @@ async function everything(store: Stores): Promise<unknown> {
     queue: await store.executions.nextQueued(9, new Set(executions.slice(0, 1))),
     running: await store.executions.running(),
     counts: await store.executions.countByStatus(),
+    audit: (await store.audit.entries(0, 1000)).map(({ index, body, keys }) => ({
+      index,
+      keys,
+      entry: readEntry(body),
+    })),
+    root: Buffer.from(rootOf(merkle, await store.audit.head())).toString('hex'),
   }
 }
 

@@ -14,13 +14,14 @@ describeStoreContract('SQLite', openTemporary)
 
 async function openTemporary(): Promise<StoreUnderTest> {
   const directory = await mkdtemp(join(tmpdir(), 'aegis-store-'))
-  const { events, agents, executions, ...store } = await openSqliteStore({
+  const { events, agents, executions, audit, ...store } = await openSqliteStore({
     path: join(directory, 'aegis.db'),
   })
   return {
     events,
     agents,
     executions,
+    audit,
     async [Symbol.asyncDispose]() {
       await store[Symbol.asyncDispose]()
       await rm(directory, { recursive: true })

@@ -3,6 +3,7 @@ import { type AgentNames, makeAgentNames } from '../access/agent-names.ts'
 import { makeTokenControl, type TokenControlDeps } from '../access/token-control.ts'
 import { makeAgentControl } from '../agent/agent-control.ts'
 import type { AgentQueries } from '../agent/agent-queries.ts'
+import type { AuditTrail } from '../audit/audit-entry.ts'
 import type { ControlPlane, NodeControl, NodeStatus } from '../control-plane.ts'
 import { cancelExecution } from '../execution/cancel-execution.ts'
 import { makeExecutionControl } from '../execution/execution-control.ts'
@@ -29,6 +30,8 @@ export interface NodeDeps
   readonly policies: PolicyEngine
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
+  /** Takes what belongs to no event; that of events is appended with them. */
+  readonly audit: AuditTrail
   readonly capacity: SchedulerCapacity
   /**
    * `all`: runs whatever waits. `own`: only what was queued through this node; the rest waits for

@@ -19,6 +19,8 @@ export interface InMemoryProjections {
   /** Folds events in. @throws Error, with nothing folded, for one that its stream cannot hold. */
   apply(recorded: readonly RecordedEvent[]): void
   remove(stream: StreamId): void
+  /** Whose an execution is. */
+  agentOf(executionId: string): string | undefined
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
 }
@@ -81,6 +83,7 @@ export function makeInMemoryProjections(): InMemoryProjections {
         for (const key of revisions.keys()) if (key.startsWith(`${id}@`)) revisions.delete(key)
       }
     },
+    agentOf: (executionId) => executions.get(executionId)?.agentId,
     agents: {
       async list() {
         return [...agents.values()].sort(byName).map(agentSummary)

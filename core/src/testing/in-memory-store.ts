@@ -1,5 +1,10 @@
 import type { TokenRepository } from '../access/token.ts'
+import { isAgentEvent } from '../agent/agent-projection.ts'
 import type { AgentQueries } from '../agent/agent-queries.ts'
+import type { AuditEntry } from '../audit/audit-entry.ts'
+import { makeAuditOf } from '../audit/audit-of.ts'
+import type { AuditStore } from '../audit/audit-store.ts'
+import { isExecutionEvent } from '../execution/execution-projection.ts'
 import type { ExecutionQueries } from '../execution/execution-queries.ts'
 import {
   type AppendRequest,
@@ -7,16 +12,20 @@ import {
   type RecordedEvent,
   type StreamId,
   streamRemoved,
+  streamSubject,
   versionConflict,
 } from '../kernel/event-store.ts'
+import { makeInMemoryAudit } from './in-memory-audit.ts'
 import { makeInMemoryProjections } from './in-memory-projections.ts'
 import { makeInMemoryTokens } from './in-memory-tokens.ts'
+import { pureSha256 } from './pure-sha256.ts'
 
 export interface InMemoryStore {
   readonly events: EventStore
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
   readonly tokens: TokenRepository
+  readonly audit: AuditStore
 }
 
 export interface InMemoryStoreOptions {
@@ -24,6 +33,10 @@ export interface InMemoryStoreOptions {
   readonly failBefore?: (request: AppendRequest) => void
   /** Runs when all is stored; a throw is a crash between the commit and its acknowledgement. */
   readonly failAfter?: (request: AppendRequest) => void
+  /** Runs before entries of no event are stored; a throw rejects them, and nothing happened. */
+  readonly failRecord?: (entries: readonly AuditEntry[]) => void
+  /** Keep the texts of prompts and answers in the audit. */
+  readonly auditTexts?: boolean
 }
 
 /** The stores' ports in memory, for tests. It passes the contract that the durable ones pass. */
@@ -32,7 +45,22 @@ export function makeInMemoryStore(options: InMemoryStoreOptions = {}): InMemoryS
   const removed = new Set<StreamId>()
   const listeners = new Set<Listener>()
   const projections = makeInMemoryProjections()
+  const auditOf = makeAuditOf({ sha256: pureSha256, texts: options.auditTexts ?? false })
+  const { append: appendEntries, ...audit } = makeInMemoryAudit(options.failRecord)
   let position = 0
+
+  const entriesOf = (recorded: readonly RecordedEvent[]): readonly AuditEntry[] => {
+    const [first] = recorded
+    if (first === undefined) return []
+    const { kind, id } = streamSubject(first.stream)
+    const subject =
+      kind === 'agent' ? { agentId: id } : { agentId: projections.agentOf(id), executionId: id }
+    return recorded.flatMap(({ event }) => {
+      const isKnown = isAgentEvent(event) || isExecutionEvent(event)
+      const entry = isKnown ? auditOf(event, subject) : undefined
+      return entry === undefined ? [] : [entry]
+    })
+  }
 
   const events: EventStore = {
     async append(request) {
@@ -58,6 +86,7 @@ export function makeInMemoryStore(options: InMemoryStoreOptions = {}): InMemoryS
       projections.apply(recorded)
       for (const body of bodies) stored.push({ position: ++position, body })
       streams.set(stream, stored)
+      appendEntries(entriesOf(recorded))
       for (const listener of [...listeners]) notify(listener, recorded)
       options.failAfter?.(request)
       return recorded
@@ -85,7 +114,7 @@ export function makeInMemoryStore(options: InMemoryStoreOptions = {}): InMemoryS
     },
   }
   const { agents, executions } = projections
-  return { events, agents, executions, tokens: makeInMemoryTokens() }
+  return { events, agents, executions, tokens: makeInMemoryTokens(), audit }
 }
 
 /** Events are kept as text, so that a reader gets what a disk would give back, and a copy. */

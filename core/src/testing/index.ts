@@ -7,4 +7,5 @@ export {
 } from './in-memory-store.ts'
 export { makeInMemoryTokens } from './in-memory-tokens.ts'
 export { emptyVault, openPolicies, openPolicy } from './open-policies.ts'
+export { pureSha256 } from './pure-sha256.ts'
 export { forgetfulTrail, makeRecordingTrail, type RecordingTrail } from './recording-trail.ts'

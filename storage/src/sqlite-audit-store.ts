@@ -1,0 +1,138 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Logger } from '@aegis/core'
+import {
+  type AuditStore,
+  hashLength,
+  type StoredCheckpoint,
+  type StoredEntry,
+  tileAbsent,
+  tileWidth,
+} from '@aegis/core/audit'
+import { fromAuditRow } from './audit-row.ts'
+import { type AuditWriter, type NewEntry, newEntry } from './audit-writer.ts'
+import { makeFindAuditEntries } from './find-audit-entries.ts'
+import { prepared } from './prepared.ts'
+import { awaiting, storeCorrupt, translating } from './sqlite-error.ts'
+import type { AuditEntryRow, AuditHashRow } from './store-tables.ts'
+
+export interface SqliteAuditStore extends AuditStore {
+  /** Tells of what a commit stored. */
+  tell(entries: readonly StoredEntry[]): void
+}
+
+export interface SqliteAuditStoreDeps {
+  readonly database: DatabaseSync
+  readonly path: string
+  readonly logger: Logger | undefined
+  readonly writer: AuditWriter
+  /** Does the work in the next shared transaction and then appends the entries that it returns. */
+  readonly submit: (work: () => readonly NewEntry[]) => Promise<void>
+}
+
+/** How many old checkpoints stay beside the latest. */
+const keptCheckpoints = 100
+
+/** The log of the audit in the tables of a node. */
+export function makeSqliteAuditStore(deps: SqliteAuditStoreDeps): SqliteAuditStore {
+  const { database, path, logger, writer, submit } = deps
+  const listeners = new Set<Listener>()
+  const find = makeFindAuditEntries(database)
+  const statements = prepare(database)
+
+  return {
+    async record(entries) {
+      const sealed = entries.map(newEntry)
+      if (sealed.length > 0) await submit(() => sealed)
+    },
+    async head() {
+      return translating(path, () => writer.head)
+    },
+    async tile(tile) {
+      const { level, index, width } = tile
+      const first = index * tileWidth
+      const rows = translating(path, () => statements.hashes.all(level, first, first + width))
+      const hashes = new Uint8Array(width * hashLength)
+      for (let offset = 0; offset < width; offset += 1) {
+        const row = rows[offset]
+        if (row?.idx === first + offset && row.hash.length === hashLength) {
+          hashes.set(row.hash, offset * hashLength)
+          continue
+        }
+        if ((first + width) * tileWidth ** level > writer.head.size) throw tileAbsent(tile)
+        throw storeCorrupt(path, `audit_hashes of level ${level} at ${first + offset}`)
+      }
+      return hashes
+    },
+    async entries(from, limit) {
+      return translating(path, () => statements.entries.all(from, limit)).map(fromAuditRow)
+    },
+    async find(filter, limit, signal) {
+      return awaiting(path, find(filter, limit, writer.head.size, signal))
+    },
+    async firstKept() {
+      return translating(path, () => statements.first.get()?.idx ?? writer.head.size)
+    },
+    async dropBodies(before, entry) {
+      const sealed = [newEntry(entry)]
+      await submit(() => {
+        statements.drop.run(before)
+        return sealed
+      })
+    },
+    async checkpoint() {
+      return translating(path, () => statements.checkpoint.get())
+    },
+    async saveCheckpoint({ size, note, key }) {
+      await submit(() => {
+        statements.saveCheckpoint.run(size, note, key)
+        statements.forgetCheckpoints.run(keptCheckpoints)
+        return []
+      })
+    },
+    subscribe(listener) {
+      const entry: Listener = (stored) => listener(stored)
+      listeners.add(entry)
+      return { [Symbol.dispose]: () => void listeners.delete(entry) }
+    },
+    tell(entries) {
+      if (entries.length === 0) return
+      for (const listener of [...listeners]) {
+        try {
+          listener(entries)
+        } catch (error) {
+          logger?.error({ err: error }, 'a subscriber of the audit failed')
+        }
+      }
+    },
+  }
+}
+
+type Listener = (entries: readonly StoredEntry[]) => void
+
+const prepare = (database: DatabaseSync) => ({
+  hashes: prepared<AuditHashRow>(
+    database,
+    `select level, idx, hash from audit_hashes
+     where level = ? and idx >= ? and idx < ? order by idx`,
+  ),
+  entries: prepared<AuditEntryRow>(
+    database,
+    'select * from audit_entries where idx >= ? order by idx limit ?',
+  ),
+  first: prepared<{ readonly idx: number }>(
+    database,
+    'select idx from audit_entries order by idx limit 1',
+  ),
+  drop: database.prepare('delete from audit_entries where idx < ?'),
+  checkpoint: prepared<StoredCheckpoint>(
+    database,
+    'select size, note, key from audit_checkpoints order by size desc limit 1',
+  ),
+  saveCheckpoint: database.prepare(
+    'insert or replace into audit_checkpoints (size, note, key) values (?, ?, ?)',
+  ),
+  forgetCheckpoints: database.prepare(
+    `delete from audit_checkpoints where size <=
+     (select size from audit_checkpoints order by size desc limit 1 offset ?)`,
+  ),
+})
