@@ -92,7 +92,6 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
     config,
     gateway,
     policies,
-    audit: store.audit,
     mintToken,
     vault: { open: () => undefined },
     runtimes: runtimes.byIsolation,
