@@ -43,7 +43,7 @@ export function openDenialLog(deps: DenialLogDeps): DenialLog {
 
   return {
     deny(asked) {
-      const denial = { ...asked, subject: asked.subject.slice(0, limits.denialSubjectCharacters) }
+      const denial = { ...asked, subject: printable(asked.subject) }
       const key = JSON.stringify([denial.action, denial.subject, denial.code])
       if (known.has(key)) return repeat(key, denial)
       if (known.size < limits.denialsTold) {
@@ -64,6 +64,10 @@ export function openDenialLog(deps: DenialLogDeps): DenialLog {
     },
   }
 }
+
+/** What an agent wanted may be any bytes. */
+const printable = (subject: string): string =>
+  subject.slice(0, limits.denialSubjectCharacters).replace(/\p{C}/gu, '?')
 
 /** Stands for all that comes after so many different ones. */
 const untoldDenials = {
