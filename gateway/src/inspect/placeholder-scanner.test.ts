@@ -84,9 +84,9 @@ describe('a stream', () => {
   })
 
   it('stalls no conversation: what looks like the first letters goes on at once', () => {
-    const reader = scanner.reader()
+    const guard = scanner.guard()
     for (const text of ['a', 'ping a', 'aegis', ' aegis-secret']) {
-      expect(reader.push(Buffer.from(text)).toString()).toBe(text)
+      expect(guard.push(Buffer.from(text)).toString()).toBe(text)
     }
   })
 
@@ -101,11 +101,11 @@ describe('a stream', () => {
 })
 
 function read(chunks: readonly Buffer[]): { out: Buffer[]; leak?: PlaceholderLeak } {
-  const reader = scanner.reader()
+  const guard = scanner.guard()
   const out: Buffer[] = []
   try {
-    for (const chunk of chunks) out.push(reader.push(chunk))
-    out.push(reader.push(Buffer.alloc(0), true))
+    for (const chunk of chunks) out.push(guard.push(chunk))
+    out.push(guard.push(Buffer.alloc(0), true))
     return { out }
   } catch (error) {
     if (error instanceof PlaceholderLeak) return { out, leak: error }

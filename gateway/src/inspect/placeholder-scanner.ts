@@ -1,6 +1,7 @@
 import { Transform } from 'node:stream'
 import { AegisError, type ExecutionSecret, placeholderPrefix } from '@aegis/core'
 import { makeFormFinder } from './secrets/form-finder.ts'
+import { type FormGuard, makeFormGuard } from './secrets/form-guard.ts'
 import { formsOf } from './secrets/text-forms.ts'
 
 /** Sees the placeholders of an execution, in whatever form they are written. */
@@ -13,15 +14,7 @@ export interface PlaceholderScanner {
    */
   stream(): Transform
   /** The same for whoever has no stream. */
-  reader(): PlaceholderReader
-}
-
-export interface PlaceholderReader {
-  /**
-   * What may go on, now that these bytes are known too.
-   * @throws PlaceholderLeak
-   */
-  push(bytes: Uint8Array, last?: boolean): Buffer
+  guard(): FormGuard
 }
 
 /** A placeholder was sent where its secret does not belong. */
@@ -42,28 +35,11 @@ export function makePlaceholderScanner(secrets: readonly ExecutionSecret[]): Pla
     secrets.map(({ placeholder }) => formsOf(placeholder, { anyCase: true })),
   )
 
-  function reader(): PlaceholderReader {
-    /** Where a placeholder may have begun: bytes of which the first `sent` have passed. */
-    let open: Buffer = Buffer.alloc(0)
-    let sent = 0
-    return {
-      push(chunk, last = false) {
-        const bytes = open.length === 0 ? Buffer.from(chunk) : Buffer.concat([open, chunk])
-        const found = finder.find(bytes, 0, last)
-        if (found?.kind === 'whole') {
-          const secret = secrets[found.text]
-          if (secret !== undefined) throw new PlaceholderLeak(secret)
-        }
-        const begun = found?.kind === 'begun' ? found : undefined
-        const whole = begun !== undefined && begun.tokens >= placeholderPrefix.length
-        const out = bytes.subarray(sent, whole ? Math.max(begun.at, sent) : bytes.length)
-        const passed = sent + out.length
-        open = bytes.subarray(begun?.at ?? bytes.length)
-        sent = passed - (begun?.at ?? bytes.length)
-        return out
-      },
-    }
+  const leak = (text: number): Error => {
+    const secret = secrets[text]
+    return secret === undefined ? new Error('A placeholder of nobody') : new PlaceholderLeak(secret)
   }
+  const guard = () => makeFormGuard({ finder, holdFrom: placeholderPrefix.length, fail: leak })
 
   return {
     find(content) {
@@ -71,9 +47,9 @@ export function makePlaceholderScanner(secrets: readonly ExecutionSecret[]): Pla
       const found = finder.find(bytes, 0, true)
       return found?.kind === 'whole' ? secrets[found.text] : undefined
     },
-    reader,
+    guard,
     stream() {
-      const { push } = reader()
+      const { push } = guard()
       const pass = (chunk: Uint8Array, last: boolean, done: Done) => {
         try {
           done(null, push(chunk, last))

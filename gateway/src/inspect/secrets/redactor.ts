@@ -1,6 +1,7 @@
 import { Transform } from 'node:stream'
-import type { ExecutionSecret } from '@aegis/core'
+import { AegisError, type ExecutionSecret } from '@aegis/core'
 import { type FormFinder, makeFormFinder } from './form-finder.ts'
+import { type FormGuard, makeFormGuard } from './form-guard.ts'
 import { formsOf } from './text-forms.ts'
 
 /** Takes the values of secrets out of what comes back. */
@@ -12,6 +13,8 @@ export interface Redactor {
    * and nothing else.
    */
   stream(): Transform
+  /** For bytes that cannot be changed: stops them at the first value. */
+  guard(): FormGuard
 }
 
 const shown = Buffer.from('[secret]')
@@ -20,6 +23,7 @@ export function makeRedactor(secrets: readonly ExecutionSecret[]): Redactor {
   const finder = makeFormFinder(secrets.flatMap(partsOf).map((part) => formsOf(part)))
   return {
     redact: (text) => cut(finder, Buffer.from(text, 'latin1'), true).out.toString('latin1'),
+    guard: () => makeFormGuard({ finder, holdFrom: 4, fail: echoed }),
     stream() {
       let rest: Buffer = Buffer.alloc(0)
       const pass = (chunk: Buffer, last: boolean) => {
@@ -35,6 +39,13 @@ export function makeRedactor(secrets: readonly ExecutionSecret[]): Redactor {
     },
   }
 }
+
+const echoed = (): AegisError =>
+  new AegisError(
+    'denied',
+    'secret.echoed',
+    'The server sent the value of a secret where it cannot be taken out; the connection was cut.',
+  )
 
 /** A key of AWS is made of several, of which each is one. */
 function partsOf({ value, places }: ExecutionSecret): string[] {
