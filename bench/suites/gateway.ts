@@ -44,6 +44,7 @@ export const benchmark: Benchmark = {
       const direct = `http://127.0.0.1:${port}/v1`
       await using store = await openSqliteStore({ path: join(directory, 'aegis.db') })
       await using gateway = openGateway({
+        nodeName: 'bench',
         providers: [
           {
             name: 'local',

@@ -73,6 +73,7 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
       secret: secretsFrom(env, logger),
       readText: (path) => readFileSync(path, 'utf8'),
       resolvers: config.spec.security.egress.resolvers,
+      nodeName: config.metadata.name,
       logger,
     }),
   )

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { rootCertificates } from 'node:tls'
 import type {
   AgentGateway,
   Clock,
@@ -12,11 +11,10 @@ import type {
 import { openAgentServer } from './agent-api/agent-server.ts'
 import { makeRoutes } from './agent-api/routes.ts'
 import { makeSandboxDoor, type OpenEgress } from './agent-api/sandbox-door.ts'
-import { closedInspector } from './egress/closed-inspector.ts'
-import type { Inspector } from './egress/egress-session.ts'
 import { makeNameResolver } from './egress/name-resolver.ts'
 import { openEgressSession } from './egress/open-egress-session.ts'
 import { ownAddresses } from './egress/own-addresses.ts'
+import { openInspector } from './inspect/open-inspector.ts'
 import { openProviders } from './providers/open-providers.ts'
 import { makeLatencyRecord } from './selection/latency-record.ts'
 import { makeModelCatalog } from './selection/model-catalog.ts'
@@ -32,8 +30,10 @@ export interface GatewayOptions {
   readonly readText: (path: string) => string
   /** Name servers to ask, `address` or `address:port`; none: as the host itself looks names up. */
   readonly resolvers?: readonly string[]
-  /** Reads HTTP between sandboxes and the world; absent: none passes. */
-  readonly inspector?: Inspector
+  /** Stands in the name of the authority that signs for hosts whose TLS ends here. */
+  readonly nodeName: string
+  /** Authorities in PEM that servers' certificates may be signed by, beyond those of the host. */
+  readonly trustedAuthorities?: readonly string[]
   readonly logger: Logger
   readonly clock?: Clock
   /** 0 (inclusive) to 1 (exclusive); spreads the waits between attempts. */
@@ -80,7 +80,8 @@ export function openGateway(options: GatewayOptions): Gateway {
     maxAttempts: selection.max_retries,
     retryDelayMs: selection.retry_delay_ms,
   })
-  const { inspector = closedInspector, resolvers = [] } = options
+  const { resolvers = [] } = options
+  const inspector = openInspector(options)
   const resolver = makeNameResolver({ servers: resolvers })
   const openEgress: OpenEgress = (own) =>
     openEgressSession({ ...own, inspector, resolver, ownAddresses, clock, logger })
@@ -103,7 +104,7 @@ export function openGateway(options: GatewayOptions): Gateway {
         costPer1kTokens: model.cost_per_1k_tokens,
       })),
 
-    trustBundle: async () => Buffer.from(rootCertificates.join('\n')),
+    trustBundle: async () => inspector.trustBundle(),
 
     admit(identity, recorder) {
       const door = makeSandboxDoor({ server, openEgress, identity, recorder, logger })
@@ -121,6 +122,7 @@ export function openGateway(options: GatewayOptions): Gateway {
       for (const door of doors) door[Symbol.dispose]()
       doors.clear()
       server[Symbol.dispose]()
+      inspector[Symbol.dispose]()
       await Promise.all(providers.map((provider) => provider[Symbol.asyncDispose]()))
     },
   }

@@ -55,6 +55,7 @@ export const openTestGateway = (
     readText: () => {
       throw new Error('no rules file')
     },
+    nodeName: 'test',
     logger: makeLogLines(),
     ...more,
   })
