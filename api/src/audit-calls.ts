@@ -8,9 +8,11 @@ import {
   type Logger,
 } from '@aegis/core'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { problemType } from './answer-errors.ts'
 import { accessOf } from './authorization.ts'
 import { callOf } from './call.ts'
 import { makeRefusalCount } from './count-refusals.ts'
+import { problemOf } from './problem.ts'
 
 export interface AuditCallsOptions {
   readonly audit: AuditTrail
@@ -22,9 +24,10 @@ export interface AuditCallsOptions {
 const maxBehind = 1000
 
 /**
- * Records every call but those of open routes. One that may change something is recorded before it
- * is answered, and without a record the answer is an error; one that only reads, right after. Of many that
- * are turned away only some are recorded one by one, and the rest by their number.
+ * Records every call but those of open routes, when it is about to be answered; of an event stream,
+ * when it begins. For one that may change something the answer waits until it is recorded, and
+ * without a record it is an error. Of many that are turned away only some are recorded one by one,
+ * and the rest by their number.
  */
 export function auditCalls(
   app: FastifyInstance,
@@ -51,37 +54,43 @@ export function auditCalls(
     )
   })
 
+  // Not once it was answered: whoever hangs up early would not be in the audit.
   app.addHook('onSend', async (request, reply, payload) => {
     const call = callOf(request)
-    if (call.caller === undefined || call.isRecorded || request.method === 'GET') return payload
+    if (call.isRecorded || isOpen(request)) return payload
     call.isRecorded = true
-    try {
-      await audit.record([entryOf(request, reply, clock)])
-      return payload
-    } catch (cause) {
-      if (payload instanceof Readable) payload.destroy()
-      logger.error({ err: cause, requestId: request.id }, 'an api call was not recorded')
-      throw new AegisError(
-        'unavailable',
-        'audit.failed',
-        'The call could not be recorded in the audit, so it is not confirmed. See whether it took effect before you repeat it; the log of the node says what failed.',
-        { cause },
-      )
-    }
-  })
-
-  app.addHook('onResponse', async (request, reply) => {
-    const call = callOf(request)
-    if (call.isRecorded || isOpen(request)) return
     const entry = entryOf(request, reply, clock)
-    if (call.caller !== undefined) later(entry)
-    else refusals.count(request.ip, entry)
+    if (call.caller === undefined) refusals.count(request.ip, entry)
+    else if (request.method === 'GET') later(entry)
+    else {
+      try {
+        await audit.record([entry])
+      } catch (error) {
+        logger.error({ err: error, entry }, 'an api call was not recorded in the audit')
+        if (payload instanceof Readable) payload.destroy()
+        return unrecorded(reply)
+      }
+    }
+    return payload
   })
 
   app.addHook('onClose', async () => {
     await refusals[Symbol.asyncDispose]()
     await Promise.all(behind)
   })
+}
+
+/** In place of an answer that was already made. */
+function unrecorded(reply: FastifyReply): Buffer {
+  const problem = problemOf(
+    new AegisError(
+      'unavailable',
+      'audit.failed',
+      'The call could not be recorded in the audit, so it is not confirmed. See whether it took effect before you repeat it; the log of the node says what failed.',
+    ),
+  )
+  reply.code(problem.status).type(problemType).removeHeader('content-length')
+  return Buffer.from(JSON.stringify(problem))
 }
 
 const isOpen = ({ method, routeOptions: { url } }: FastifyRequest): boolean =>
