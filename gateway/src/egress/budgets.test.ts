@@ -60,6 +60,14 @@ describe('the budget of bytes', () => {
     expect(budgets.take('b', 'in', 1)?.code).toBe('egress.budget-bytes-in')
   })
 
+  it('is used up by what had to be cut, so that no connection fetches another piece', () => {
+    const { budgets } = openScene({ hostBytesIn: 10 })
+    budgets.open('a')
+    expect(budgets.take('a', 'in', 11)?.code).toBe('egress.budget-host-bytes-in')
+    expect(budgets.take('a', 'in', 1)?.code).toBe('egress.budget-host-bytes-in')
+    expect(budgets.open('a')?.code).toBe('egress.budget-host-bytes-in')
+  })
+
   it('lets no connection begin that could not pass a byte', () => {
     const { budgets } = openScene({ hostBytesIn: 10 })
     budgets.open('a')

@@ -29,12 +29,16 @@ export function makeBudgets(plan: EgressLimits, clock: Pick<Clock, 'monotonicMs'
   let open = 0
 
   const byHost = {
-    out: { limit: plan.hostBytesOut, field: 'host_bytes_out', code: 'host-bytes-out' },
-    in: { limit: plan.hostBytesIn, field: 'host_bytes_in', code: 'host-bytes-in' },
+    out: {
+      limit: plan.hostBytesOut,
+      field: 'host_bytes_out',
+      code: 'egress.budget-host-bytes-out',
+    },
+    in: { limit: plan.hostBytesIn, field: 'host_bytes_in', code: 'egress.budget-host-bytes-in' },
   }
   const byAll = {
-    out: { limit: plan.bytesOut, field: 'bytes_out', code: 'bytes-out' },
-    in: { limit: plan.bytesIn, field: 'bytes_in', code: 'bytes-in' },
+    out: { limit: plan.bytesOut, field: 'bytes_out', code: 'egress.budget-bytes-out' },
+    in: { limit: plan.bytesIn, field: 'bytes_in', code: 'egress.budget-bytes-in' },
   }
   const words = { out: 'sent to', in: 'received from' }
 
@@ -63,7 +67,7 @@ export function makeBudgets(plan: EgressLimits, clock: Pick<Clock, 'monotonicMs'
     open(host) {
       if (open >= plan.connections) {
         const fact = `${plan.connections} connections may be open at a time`
-        return breach('connections', 'connections', fact)
+        return breach('egress.budget-connections', 'connections', fact)
       }
       // A connection on which not one byte could pass is not worth its while.
       const exhausted = usedUp(host, 'out', 1) ?? usedUp(host, 'in', 1)
@@ -74,7 +78,7 @@ export function makeBudgets(plan: EgressLimits, clock: Pick<Clock, 'monotonicMs'
       }
       if (!minute.take()) {
         const fact = `${plan.connectionsPerMinute} connections may be opened in 60 seconds`
-        return breach('connections-per-minute', 'connections_per_minute', fact)
+        return breach('egress.budget-connections-per-minute', 'connections_per_minute', fact)
       }
       if (!hosts.has(host)) hosts.set(host, { out: 0, in: 0 })
       open += 1
@@ -86,9 +90,13 @@ export function makeBudgets(plan: EgressLimits, clock: Pick<Clock, 'monotonicMs'
     },
 
     take(host, direction, bytes) {
-      const found = usedUp(host, direction, bytes)
-      if (found !== undefined) return found
       const used = hosts.get(host)
+      const found = usedUp(host, direction, bytes)
+      // Once something had to be cut, the little that would still fit is gone too: otherwise each new
+      // connection could fetch another piece, only to be cut again.
+      if (found?.code === byHost[direction].code && used) used[direction] = byHost[direction].limit
+      if (found?.code === byAll[direction].code) total[direction] = byAll[direction].limit
+      if (found !== undefined) return found
       if (used !== undefined) used[direction] += bytes
       total[direction] += bytes
       return undefined
@@ -99,7 +107,7 @@ export function makeBudgets(plan: EgressLimits, clock: Pick<Clock, 'monotonicMs'
 }
 
 const breach = (code: string, field: string, fact: string): BudgetBreach => ({
-  code: `egress.budget-${code}`,
+  code,
   reason: `No more than ${fact}. Raise spec.security.network.limits.${field} of the manifest, within spec.security.egress.limits of the node.`,
 })
 
