@@ -14,7 +14,7 @@ import {
   type SandboxRuntime,
   sandboxId,
 } from '@aegis/core'
-import { emptyVault, forgetfulTrail, openPolicies } from '@aegis/core/testing'
+import { forgetfulTrail, makeInMemoryVault, openPolicies } from '@aegis/core/testing'
 import { mintToken } from '@aegis/security'
 import type { Store } from '@aegis/storage'
 
@@ -31,7 +31,7 @@ export async function openNoopNode(store: Store): Promise<NoopNode> {
     config: defaultNodeConfig({ hostName: 'bench', nodeId: 'bench' }),
     gateway: noGateway,
     policies: openPolicies,
-    vault: emptyVault,
+    vault: makeInMemoryVault(),
     audit: forgetfulTrail,
     mintToken,
     runtimes: new Map([['process', noopRuntime]]),

@@ -30,6 +30,7 @@ import { observeRequests } from './observe-requests.ts'
 import { parseJsonBodies } from './parse-body.ts'
 import { refuseMalformed } from './refuse-malformed.ts'
 import { sandboxRoutes } from './sandbox-routes.ts'
+import { secretRoutes } from './secret-routes.ts'
 import { makeThrottle } from './throttle.ts'
 import { tokenRoutes } from './token-routes.ts'
 import { answerUnknownRoutes } from './unknown-routes.ts'
@@ -190,6 +191,7 @@ const controlRoutes: FastifyPluginAsync<{ deps: RouteDeps; isHidden?: boolean }>
   await app.register(executionRoutes, deps)
   await app.register(imageRoutes, deps)
   await app.register(sandboxRoutes, deps)
+  await app.register(secretRoutes)
   await app.register(tokenRoutes)
   await app.register(nodeRoutes, deps)
 }

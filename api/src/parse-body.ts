@@ -17,6 +17,24 @@ export function parseJsonBodies(app: FastifyInstance): void {
   )
 }
 
+/** JSON bodies of which no error may quote anything. */
+export function parseSecretBodies(app: FastifyInstance): void {
+  app.removeContentTypeParser('application/json')
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string' },
+    async (_request: FastifyRequest, text: string | Buffer) => {
+      if (text.length === 0) return undefined
+      try {
+        return parseJson(String(text))
+      } catch (error) {
+        if (!(error instanceof AegisError) || error.code !== 'request.body-malformed') throw error
+        throw refusal('request.body-malformed', 'The body is not JSON.')
+      }
+    },
+  )
+}
+
 /** YAML as text, where a manifest may come so. */
 export function takeYamlBodies(app: FastifyInstance): void {
   const types = ['application/yaml', 'application/x-yaml', 'text/yaml', 'text/x-yaml']

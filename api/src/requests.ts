@@ -1,4 +1,4 @@
-import { executionStatus, id, isolation } from '@aegis/http-contract'
+import { executionStatus, id, isolation, secretPlace } from '@aegis/http-contract'
 import { z } from 'zod'
 
 /** An agent's name or id in a path. */
@@ -95,3 +95,18 @@ export const executeBody = z
     path: ['input'],
     message: 'is missing; null is an input too',
   })
+
+/** What a name of a secret looks like is the control plane's to say. */
+export const secretParams = z.strictObject({ name: z.string().min(1).max(200) })
+
+const texts = z.array(z.string().max(300)).max(100).optional()
+
+/** What is not given stays as it was. */
+export const secretBody = z.strictObject({
+  value: z.string(),
+  agents: texts,
+  hosts: texts,
+  places: z.array(secretPlace).max(10).optional(),
+})
+
+export const rotateBody = z.strictObject({ key: z.string().max(200).optional() }).nullish()

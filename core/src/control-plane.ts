@@ -14,6 +14,8 @@ import type { ApiAction } from './policy/policy-action.ts'
 import type { SandboxCounts, SandboxEvent, SandboxStatus } from './sandbox/sandbox-event.ts'
 import type { HostFinding } from './sandbox/sandbox-runtime.ts'
 import type { Isolation } from './sandbox/sandbox-spec.ts'
+import type { SecretRotation, SecretSummary } from './secret/secret-keeper.ts'
+import type { SecretPlace } from './secret/secret-vault.ts'
 
 /**
  * What a user can ask of a node. The node itself implements it (embedded mode), and so does the
@@ -25,6 +27,7 @@ export interface ControlPlane {
   readonly executions: ExecutionControl
   readonly images: ImageControl
   readonly sandboxes: SandboxControl
+  readonly secrets: SecretControl
   readonly tokens: TokenControl
   readonly node: NodeControl
 }
@@ -171,6 +174,42 @@ export interface SandboxControl {
   list(signal: AbortSignal): Promise<readonly SandboxStatus[]>
   /** Each step in the life of each sandbox from now on. */
   events(signal: AbortSignal): AsyncIterable<SandboxEvent>
+}
+
+/** The secrets that agents may use and never see. No answer holds a value. */
+export interface SecretControl {
+  /** In the order of names. */
+  list(): Promise<readonly SecretSummary[]>
+  /**
+   * Keeps a secret, or gives the one of this name another value.
+   * @throws `invalid` / `secret.invalid` · `exhausted` / `secret.limit` · `denied` / `secret.…`
+   */
+  set(name: string, change: SecretChange): Promise<SecretChanged>
+  /** @throws `not-found` / `secret.absent` · `denied` / `secret.…` */
+  remove(name: string): Promise<void>
+  /** Encrypts all of them anew under a new key. @throws `denied` / `secret.…` */
+  rotate(options?: RotateOptions): Promise<SecretRotation>
+}
+
+export interface SecretChange {
+  readonly value: Secret
+  /** Names, or `*` for all. Absent: as before; a new one needs it. */
+  readonly agents?: readonly string[] | undefined
+  /** Written as a network allowlist. Absent: as before; a new one needs it. */
+  readonly hosts?: readonly string[] | undefined
+  /** Absent: as before; of a new one all but `sigv4`. */
+  readonly places?: readonly SecretPlace[] | undefined
+}
+
+export interface SecretChanged {
+  readonly secret: SecretSummary
+  /** False when there was one of this name. */
+  readonly created: boolean
+}
+
+export interface RotateOptions {
+  /** `file`, `env:NAME` or `passphrase:env:NAME`, as the node sees them; absent: as before. */
+  readonly key?: string | undefined
 }
 
 /** Who may use the API. */

@@ -19,6 +19,8 @@ export interface Home {
   readonly processRuntime: string
   readonly dockerRuntime: string
   readonly build: string
+  readonly secrets: string
+  readonly secretsKey: string
 }
 
 /** `AEGIS_HOME`, or `.aegis` in the user's home directory. */
@@ -39,6 +41,8 @@ export function homeAt(directory: string): Home {
     processRuntime: join(directory, 'runtime-process'),
     dockerRuntime: join(directory, 'runtime-docker'),
     build: join(directory, 'build'),
+    secrets: join(directory, 'secrets.json'),
+    secretsKey: join(directory, 'keys', 'secrets.key'),
   }
 }
 

@@ -18,6 +18,7 @@ import { logLevelOf } from './log-level.ts'
 import { nodeCapacity } from './node-capacity.ts'
 import { openLogger } from './open-logger.ts'
 import { openRuntimes } from './open-runtimes.ts'
+import { openVault } from './open-vault.ts'
 import { bootstrapOf } from './own-bootstrap.ts'
 import { randomIds } from './random-ids.ts'
 import { secretsFrom } from './secrets-from.ts'
@@ -86,6 +87,7 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
       logger,
     }),
   )
+  const vault = await openVault({ home, config, env, logger })
   const runtimes = undo.use(await openRuntimes({ home, config, env, logger }))
   const about = { version, pid: process.pid, scriptedModel: gateway.scripted }
   const node = makeNode({
@@ -94,7 +96,7 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
     gateway,
     policies,
     mintToken,
-    vault: { open: () => undefined },
+    vault,
     runtimes: runtimes.byIsolation,
     bootstrap: bootstrapOf(config),
     validators: [exitCodeValidator, outputValidator],

@@ -55,6 +55,19 @@ export {
 } from './sandbox-wire.ts'
 export { executionStatus, id, isolation, success } from './scalars.ts'
 export {
+  secretChanged,
+  secretChangedFromWire,
+  secretChangedToWire,
+  secretPlace,
+  secretRotation,
+  secretRotationFromWire,
+  secretRotationToWire,
+  secretSummaries,
+  secretSummaryFromWire,
+  secretSummaryToWire,
+} from './secret-wire.ts'
+
+export {
   createdToken,
   createdTokenFromWire,
   createdTokenToWire,

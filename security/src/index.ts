@@ -2,3 +2,8 @@ export { type ApiToken, openApiToken, readApiToken } from './access/local-token.
 export { isOwnToken, mintToken } from './access/mint-token.ts'
 export { openTokenAuthenticator, type TokenAuthenticator } from './access/token-authenticator.ts'
 export { openPolicyEngine, type PolicyEngineOptions } from './policy/open-policy-engine.ts'
+export {
+  type OpenedVault,
+  openSecretVault,
+  type SecretVaultOptions,
+} from './secrets/open-secret-vault.ts'

@@ -21,10 +21,10 @@ import {
   sandboxId,
 } from '@aegis/core'
 import {
-  emptyVault,
   forgetfulTrail,
   type InMemoryStore,
   makeInMemoryStore,
+  makeInMemoryVault,
   makeRecordingTrail,
   openPolicies,
   type RecordingTrail,
@@ -81,7 +81,7 @@ export async function openMemoryNode({
       async [Symbol.asyncDispose]() {},
     },
     policies: openPolicies,
-    vault: emptyVault,
+    vault: makeInMemoryVault(),
     audit,
     mintToken,
     runtimes: new Map(runtimes.map((isolation) => [isolation, runtimeOf(isolation, images)])),

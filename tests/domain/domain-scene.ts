@@ -24,10 +24,10 @@ import {
   sandboxId,
 } from '@aegis/core'
 import {
-  emptyVault,
   forgetfulTrail,
   type InMemoryStore,
   makeInMemoryStore,
+  makeInMemoryVault,
   openPolicies,
 } from '@aegis/core/testing'
 import { mintToken } from '@aegis/security'
@@ -89,7 +89,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     config: configWith(options.warmPool ?? { enabled: false }, options.hostPaths),
     gateway: options.gateway ?? closedGateway,
     policies: openPolicies,
-    vault: emptyVault,
+    vault: makeInMemoryVault(),
     audit: forgetfulTrail,
     mintToken,
     runtimes: new Map([['process', disguise(slowToEnd(runtime, options.beforeDispose))]]),

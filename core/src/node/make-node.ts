@@ -21,12 +21,15 @@ import { followAgents } from '../pool/follow-agents.ts'
 import { prepareAhead } from '../pool/prepare-sandbox.ts'
 import { makeWarmPool, type WarmPool } from '../pool/warm-pool.ts'
 import { makeLiveSandboxes } from '../sandbox/live-sandboxes.ts'
+import { makeSecretControl } from '../secret/secret-control.ts'
+import type { SecretKeeper } from '../secret/secret-keeper.ts'
 import type { NodeConfig } from './node-config.ts'
 
 export interface NodeDeps
-  extends Omit<RunDeps, 'live' | 'agents' | 'images' | 'pool' | 'sandboxes' | 'security'>,
+  extends Omit<RunDeps, 'live' | 'agents' | 'images' | 'pool' | 'sandboxes' | 'security' | 'vault'>,
     TokenControlDeps {
   readonly config: NodeConfig
+  readonly vault: SecretKeeper
   readonly policies: PolicyEngine
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
@@ -115,6 +118,7 @@ export function makeNode(deps: NodeDeps): DomainNode {
   })
 
   const images = makeImageControl(deps)
+  const secrets = makeSecretControl(deps)
   const node: NodeControl = {
     status,
     async doctor(signal) {
@@ -133,6 +137,7 @@ export function makeNode(deps: NodeDeps): DomainNode {
     executions: makeExecutionControl({ ...shared, actor }),
     images,
     sandboxes,
+    secrets,
     tokens: makeTokenControl(deps, actor),
     node,
   })

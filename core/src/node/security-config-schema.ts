@@ -3,6 +3,8 @@ import { networkEntry } from '../agent/manifest-security.ts'
 import { parseNetworkEntry } from '../agent/network-entry.ts'
 import { networkLimitsSchema } from '../agent/network-limits.ts'
 import { durationText, freeTexts, knownKeys, line, rule, wholeNumber } from '../kernel/field.ts'
+import type { Finding } from '../kernel/input-error.ts'
+import { parseKeySource } from '../secret/key-source.ts'
 
 const day = 24 * 3_600_000
 
@@ -16,6 +18,11 @@ const addressRange = () =>
         : { message: `${text} is not a range of addresses.`, remedy: 'Write it like 10.1.0.0/16.' }
     }),
   )
+
+function checkKeySource(text: string): Finding | undefined {
+  const source = parseKeySource(text)
+  return 'message' in source ? source : undefined
+}
 
 const egressSchema = knownKeys({
   allow_public: z
@@ -102,6 +109,7 @@ export const securityConfigSchema = knownKeys({
   egress: egressSchema.prefault({}).describe('Connections that leave this node for agents'),
   secrets: knownKeys({
     key: line()
+      .superRefine(rule(checkKeySource))
       .default('file')
       .describe(
         'What encrypts secrets: `file` (AEGIS_HOME/keys/secrets.key), `env:NAME` a key of 32 bytes in base64, or `passphrase:env:NAME`',

@@ -42,6 +42,6 @@ it.each([
 ])('refuses %s in the same words, with what to do', (_, agent, name) => {
   const manifest = aManifest(agent, { secrets: { TOKEN: name } })
   expect(() => mintSecrets(vault, counting(), manifest)).toThrow(
-    `The agent ${agent} may use no secret "${name}". The operator can give it one: aegis secret set ${name} --agent ${agent} --host <host>`,
+    `The agent ${agent} may use no secret "${name}". The operator can give it one: aegis secret set ${name} --agent ${agent} --to <host>`,
   )
 })

@@ -39,6 +39,6 @@ function mint(
   throw new AegisError(
     'denied',
     'secret.denied',
-    `The agent ${agent} may use no secret "${name}". The operator can give it one: aegis secret set ${name} --agent ${agent} --host <host>`,
+    `The agent ${agent} may use no secret "${name}". The operator can give it one: aegis secret set ${name} --agent ${agent} --to <host>`,
   )
 }

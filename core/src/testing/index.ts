@@ -6,6 +6,7 @@ export {
   makeInMemoryStore,
 } from './in-memory-store.ts'
 export { makeInMemoryTokens } from './in-memory-tokens.ts'
-export { emptyVault, openPolicies, openPolicy } from './open-policies.ts'
+export { makeInMemoryVault } from './in-memory-vault.ts'
+export { openPolicies, openPolicy } from './open-policies.ts'
 export { pureSha256 } from './pure-sha256.ts'
 export { forgetfulTrail, makeRecordingTrail, type RecordingTrail } from './recording-trail.ts'

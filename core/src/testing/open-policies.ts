@@ -1,5 +1,4 @@
 import type { AgentPolicy, PolicyDecision, PolicyEngine } from '../policy/policy-engine.ts'
-import type { SecretVault } from '../secret/secret-vault.ts'
 
 const permitted: PolicyDecision = { allow: true, policies: ['test'], because: 'A test permits it.' }
 
@@ -16,6 +15,3 @@ export const openPolicies: PolicyEngine = {
   state: { folder: '/policies', problems: [], warnings: [] },
   review: () => ({ problems: [], warnings: [], policies: 0, refused: [] }),
 }
-
-/** Holds nothing. */
-export const emptyVault: SecretVault = { open: () => undefined }

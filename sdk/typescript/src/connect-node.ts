@@ -6,6 +6,7 @@ import { makeImageClient } from './image-client.ts'
 import { makeNodeClient } from './node-client.ts'
 import { defaultReconnect, type Reconnect } from './resume-stream.ts'
 import { makeSandboxClient } from './sandbox-client.ts'
+import { makeSecretClient } from './secret-client.ts'
 import { makeTokenClient } from './token-client.ts'
 
 export interface NodeConnection {
@@ -40,6 +41,7 @@ export function connectNode(connection: NodeConnection): ControlPlane {
     executions: makeExecutionClient(transport, reconnect),
     images: makeImageClient(transport),
     sandboxes: makeSandboxClient(transport),
+    secrets: makeSecretClient(transport),
     tokens: makeTokenClient(transport),
     node: makeNodeClient(transport),
   }

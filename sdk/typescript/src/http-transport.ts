@@ -6,7 +6,7 @@ import { isNetworkFailure, readProblem } from './read-problem.ts'
 export type Fetch = typeof globalThis.fetch
 
 export interface Call {
-  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** Below `/api`, already encoded. */
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>

@@ -32,6 +32,8 @@ export function executionPath(id: string): string {
   )
 }
 
+/** A name that no secret has is told by the node, which knows what names are. */
+export const secretPath = (name: string): string => `/secrets/${encodeURIComponent(name)}`
 /** @throws AegisError `not-found` / `token.absent` when `ref` can be neither name nor id */
 export function tokenPath(ref: string): string {
   if (/^[a-z0-9][a-z0-9._-]{0,79}$/.test(ref)) return `/tokens/${ref}`
