@@ -25,7 +25,7 @@ struct channel *channel_open(struct guest *guest, enum channel_kind kind, uint32
   struct channel *channel = guest->channels;
   while (channel->kind != CHANNEL_FREE) channel++; /* The counts leave at least one slot. */
   *channel = (struct channel){.kind = kind, .id = id, .status_fd = -1, .file = -1};
-  channel->in = (struct inflow){.fd = -1, .window = WINDOW_SMALL};
+  channel->in = (struct inflow){.fd = -1, .size = WINDOW_SMALL, .window = WINDOW_SMALL};
   channel->out[0].fd = channel->out[1].fd = -1;
   (*counter(guest, kind))++;
   return channel;

@@ -91,7 +91,7 @@ static void on_end(struct guest *guest, struct channel *channel) {
 
 static void on_window(struct guest *guest, struct channel *channel, const struct frame *frame) {
   struct outflow *flow = &channel->out[frame->flags];
-  uint32_t most = channel->kind == CHANNEL_RELAY ? WINDOW_SMALL : WINDOW_LARGE;
+  uint32_t most = channel->kind == CHANNEL_RELAY ? WINDOW_CONNECTION : WINDOW_LARGE;
   uint32_t grant = read_u32(frame->payload);
   if (grant == 0 || grant > most - flow->credit) guest_exit(guest, "WINDOW beyond its bound");
   flow->credit += grant;

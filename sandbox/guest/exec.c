@@ -198,7 +198,7 @@ static pid_t fork_command(const struct guest *guest) {
 static void adopt(struct channel *channel, const struct wiring *wiring) {
   int in = wiring->terminal >= 0 ? wiring->terminal : wiring->in[1];
   int out = wiring->terminal >= 0 ? wiring->terminal : wiring->out[0];
-  inflow_open(&channel->in, in);
+  inflow_open(&channel->in, in, WINDOW_SMALL);
   channel->out[0] = (struct outflow){.fd = out, .credit = WINDOW_LARGE, .left = UINT64_MAX};
   channel->out[1] = (struct outflow){
       .fd = wiring->err[0], .credit = WINDOW_LARGE, .left = wiring->err[0] < 0 ? 0 : UINT64_MAX};

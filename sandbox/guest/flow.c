@@ -8,16 +8,17 @@
 
 static uint32_t cost(uint32_t length) { return length < DATA_COST_MIN ? DATA_COST_MIN : length; }
 
-bool inflow_open(struct inflow *flow, int fd) {
-  uint8_t *ring = malloc(WINDOW_SMALL);
-  *flow = (struct inflow){.fd = fd, .ring = ring, .window = WINDOW_SMALL};
+bool inflow_open(struct inflow *flow, int fd, uint32_t window) {
+  uint8_t *ring = malloc(window);
+  *flow = (struct inflow){.fd = fd, .ring = ring, .size = window, .window = window};
   return ring != NULL;
 }
 
 /* The window is as large as the ring, so what the window allows always fits. */
 static void ring_push(struct inflow *flow, const uint8_t *bytes, uint32_t length) {
-  uint32_t tail = (flow->head + flow->used) % WINDOW_SMALL;
-  uint32_t first = length < WINDOW_SMALL - tail ? length : WINDOW_SMALL - tail;
+  if (flow->used == 0) flow->head = 0; /* Pages that were never needed are never there. */
+  uint32_t tail = (flow->head + flow->used) % flow->size;
+  uint32_t first = length < flow->size - tail ? length : flow->size - tail;
   memcpy(flow->ring + tail, bytes, first);
   memcpy(flow->ring, bytes + first, length - first);
   flow->used += length;
@@ -37,11 +38,11 @@ bool inflow_receive(struct inflow *flow, const uint8_t *bytes, uint32_t length) 
 
 int inflow_drain(struct inflow *flow) {
   while (flow->used > 0) {
-    uint32_t run = WINDOW_SMALL - flow->head;
+    uint32_t run = flow->size - flow->head;
     ssize_t n = write(flow->fd, flow->ring + flow->head, flow->used < run ? flow->used : run);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return errno == EAGAIN ? 0 : errno;
-    flow->head = (flow->head + (uint32_t)n) % WINDOW_SMALL;
+    flow->head = (flow->head + (uint32_t)n) % flow->size;
     flow->used -= (uint32_t)n;
     flow->owed += (uint32_t)n;
   }
@@ -50,7 +51,7 @@ int inflow_drain(struct inflow *flow) {
 
 void inflow_grant(struct guest *guest, struct channel *channel) {
   struct inflow *flow = &channel->in;
-  bool worth_a_frame = flow->owed >= WINDOW_SMALL / 4;
+  bool worth_a_frame = flow->owed >= flow->size / 4;
   if (!worth_a_frame || flow->ended || channel->close_sent || channel->close_received) return;
   uint8_t grant[4];
   write_u32(grant, flow->owed);

@@ -37,6 +37,7 @@ bool output_flush(struct output *output);
 struct inflow {
   int fd; /* -1: nobody reads any more; bytes are dropped. */
   uint8_t *ring;
+  uint32_t size; /* Of the ring: the whole window. */
   uint32_t head, used;
   uint32_t window; /* What the host may still send. */
   uint32_t owed;   /* What it will be granted again. */
@@ -65,7 +66,7 @@ uint64_t now_us(void);
 bool pace_allows(const struct pace *pace);
 void pace_spend(struct pace *pace);
 
-bool inflow_open(struct inflow *flow, int fd);
+bool inflow_open(struct inflow *flow, int fd, uint32_t window);
 /* Accepts a DATA payload. False: the host overran its window. */
 bool inflow_receive(struct inflow *flow, const uint8_t *bytes, uint32_t length);
 /* Writes what the descriptor takes now; returns the errno of a write that failed for good. */

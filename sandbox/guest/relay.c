@@ -145,14 +145,14 @@ bool relay_accept(struct guest *guest, unsigned listener) {
   uint8_t payload[3 + NAME_BYTES_MAX + 1];
   size_t length = describe(guest, listener, fd, payload);
   struct inflow in;
-  if (length == 0 || !inflow_open(&in, fd)) {
+  if (length == 0 || !inflow_open(&in, fd, WINDOW_CONNECTION)) {
     reset(fd);
     return true;
   }
   uint32_t id = GUEST_CHANNEL | ++guest->last_guest_channel;
   struct channel *channel = channel_open(guest, CHANNEL_RELAY, id);
   channel->in = in;
-  channel->out[0] = (struct outflow){.fd = fd, .credit = WINDOW_SMALL, .left = UINT64_MAX};
+  channel->out[0] = (struct outflow){.fd = fd, .credit = WINDOW_CONNECTION, .left = UINT64_MAX};
   channel->connected = true;
   output_frame(&guest->output, FRAME_CONNECT, 0, id, payload, length);
   return true;

@@ -31,8 +31,9 @@ enum {
   RELAY_CHANNELS_MAX = 256,
   RELAYS_PER_SECOND = 1000, /* And as many as there are channels at once. */
 
-  WINDOW_SMALL = 64 * 1024,  /* To the guest, and connections in both directions. */
-  WINDOW_LARGE = 256 * 1024, /* From the guest: output of commands, content of files. */
+  WINDOW_SMALL = 64 * 1024,       /* To the guest: input of commands, content of files. */
+  WINDOW_LARGE = 256 * 1024,      /* From the guest: output of commands, content of files. */
+  WINDOW_CONNECTION = 256 * 1024, /* In each direction. */
   DATA_COST_MIN = 256,       /* What even the smallest DATA frame takes from the window. */
 };
 

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream'
 import { type Frame, FrameType, ProtocolViolation } from './wire/frame.ts'
-import { WINDOW_SMALL_BYTES } from './wire/limits.ts'
+import { WINDOW_CONNECTION_BYTES } from './wire/limits.ts'
 import { parseClose } from './wire/messages.ts'
 import { ReceiveStream } from './wire/receive-stream.ts'
 import { SendStream } from './wire/send-stream.ts'
@@ -18,11 +18,15 @@ export class ConnectChannel extends Duplex implements Channel {
   readonly #outgoing: SendStream
 
   constructor(link: WireLink, id: number) {
-    super({ allowHalfOpen: true, readableHighWaterMark: WINDOW_SMALL_BYTES })
+    super({ allowHalfOpen: true, readableHighWaterMark: 16 * 1024 })
     this.#link = link
     this.#id = id
-    this.#incoming = new ReceiveStream(WINDOW_SMALL_BYTES, (credit) => link.grant(id, 0, credit))
-    this.#outgoing = new SendStream((payload) => link.sendOn(FrameType.data, id, payload))
+    this.#incoming = new ReceiveStream(WINDOW_CONNECTION_BYTES, (credit) =>
+      link.grant(id, 0, credit),
+    )
+    this.#outgoing = new SendStream(WINDOW_CONNECTION_BYTES, (payload) =>
+      link.sendOn(FrameType.data, id, payload),
+    )
   }
 
   receive(frame: Frame): void {

@@ -1,6 +1,6 @@
 import type { Exit, LimitCause, SandboxProcess, SignalName } from '@aegis/core'
 import { type Frame, FrameType, ProtocolViolation } from './wire/frame.ts'
-import { WINDOW_LARGE_BYTES } from './wire/limits.ts'
+import { WINDOW_LARGE_BYTES, WINDOW_SMALL_BYTES } from './wire/limits.ts'
 import { type CloseReason, parseClose, parseExit } from './wire/messages.ts'
 import { ReceiveStream } from './wire/receive-stream.ts'
 import { SendStream } from './wire/send-stream.ts'
@@ -40,7 +40,9 @@ export class ExecProcess implements SandboxProcess, Channel {
     const receive = (stream: number) =>
       new ReceiveStream(WINDOW_LARGE_BYTES, (credit) => link.grant(id, stream, credit))
     this.#options = options
-    this.#stdin = new SendStream((payload) => link.sendOn(FrameType.data, id, payload))
+    this.#stdin = new SendStream(WINDOW_SMALL_BYTES, (payload) =>
+      link.sendOn(FrameType.data, id, payload),
+    )
     this.#output = [receive(0), receive(1)]
   }
 

@@ -1,6 +1,6 @@
 import type { LimitCause } from '@aegis/core'
 import { type Frame, FrameType, ProtocolViolation } from './wire/frame.ts'
-import { WINDOW_LARGE_BYTES } from './wire/limits.ts'
+import { WINDOW_LARGE_BYTES, WINDOW_SMALL_BYTES } from './wire/limits.ts'
 import { type CloseReason, parseClose } from './wire/messages.ts'
 import { ReceiveStream } from './wire/receive-stream.ts'
 import { SendStream } from './wire/send-stream.ts'
@@ -25,7 +25,9 @@ export class FilePut implements Channel {
   constructor(link: WireLink, id: number) {
     this.#link = link
     this.#id = id
-    this.#outgoing = new SendStream((payload) => link.sendOn(FrameType.data, id, payload))
+    this.#outgoing = new SendStream(WINDOW_SMALL_BYTES, (payload) =>
+      link.sendOn(FrameType.data, id, payload),
+    )
   }
 
   get transfer(): Promise<Transfer<void>> {

@@ -98,7 +98,7 @@ describe.skipIf(!(await canBoot()))('a connection on the loopback of a sandbox',
     const sent = Number(await textOf(writer.stdout))
     expect(sent).toBeGreaterThan(100_000)
     expect(sent).toBeLessThan(16_000_000) // What the kernel's buffers hold.
-    expect(streams[0]?.readableLength).toBeLessThanOrEqual(256 * 1024)
+    expect(streams[0]?.readableLength).toBeLessThanOrEqual(64 * 1024)
   })
 
   it('is reset when the host refuses it', async () => {

@@ -22,10 +22,12 @@ export const GUEST_CHANNELS_MAX = 256
 /** Channels that the guest opens have this bit. */
 export const GUEST_CHANNEL_BIT = 0x8000_0000
 
-/** To the guest, and connections in both directions. */
+/** To the guest: input of commands, content of files. */
 export const WINDOW_SMALL_BYTES = 64 * 1024
 /** From the guest: output of commands, content of files. */
 export const WINDOW_LARGE_BYTES = 256 * 1024
+/** On a connection, each way. */
+export const WINDOW_CONNECTION_BYTES = 256 * 1024
 /** What even the smallest DATA frame takes from the window, so that crumbs cost memory's price. */
 export const DATA_COST_MIN = 256
 

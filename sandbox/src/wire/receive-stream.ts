@@ -1,5 +1,5 @@
 import { ProtocolViolation } from './frame.ts'
-import { DATA_COST_MIN } from './limits.ts'
+import { DATA_COST_MIN, HEADER_BYTES } from './limits.ts'
 
 const cost = (bytes: number): number => Math.max(bytes, DATA_COST_MIN)
 
@@ -33,8 +33,8 @@ export class ReceiveStream implements AsyncIterable<Uint8Array> {
       this.#giveBack(cost(payload.length))
       return
     }
-    // A crumb must not keep the whole chunk alive that it arrived in.
-    const sparse = payload.length * 2 < payload.buffer.byteLength
+    // A crumb must not keep the whole chunk alive that it arrived in; a full frame is half of one.
+    const sparse = (payload.length + HEADER_BYTES) * 2 < payload.buffer.byteLength
     this.#chunks.push(sparse ? Buffer.from(payload) : payload)
     this.#notify()
   }

@@ -1,5 +1,5 @@
 import { ProtocolViolation } from './frame.ts'
-import { DATA_COST_MIN, PAYLOAD_MAX_BYTES, WINDOW_SMALL_BYTES } from './limits.ts'
+import { DATA_COST_MIN, PAYLOAD_MAX_BYTES } from './limits.ts'
 
 interface Pending {
   chunk: Buffer
@@ -8,12 +8,15 @@ interface Pending {
 
 /** What the host sends on one stream: in order, cut into frames, no more than the guest allows. */
 export class SendStream {
+  readonly #window: number
   readonly #emit: (payload: Buffer) => void
   readonly #pending: Pending[] = []
-  #credit = WINDOW_SMALL_BYTES
+  #credit: number
   #stopped = false
 
-  constructor(emit: (payload: Buffer) => void) {
+  constructor(windowBytes: number, emit: (payload: Buffer) => void) {
+    this.#window = windowBytes
+    this.#credit = windowBytes
     this.#emit = emit
   }
 
@@ -35,7 +38,7 @@ export class SendStream {
 
   /** @throws ProtocolViolation when the guest grants more than its window holds */
   grant(credit: number): void {
-    if (credit === 0 || this.#credit + credit > WINDOW_SMALL_BYTES)
+    if (credit === 0 || this.#credit + credit > this.#window)
       throw new ProtocolViolation('WINDOW beyond its bound')
     this.#credit += credit
     this.#flush()
