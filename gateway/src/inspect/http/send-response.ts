@@ -27,8 +27,8 @@ export async function sendResponse(
     outgoing.end(body)
   } else {
     outgoing.writeHead(status, reason, head)
-    // An event stream's client wants to know that it has begun.
-    outgoing.flushHeaders()
+    // With the first of the body, unless that is late: an event stream's client wants to know it began.
+    setImmediate(() => outgoing.flushHeaders())
     await pipeline([response, ...stages, outgoing], { end: false })
     outgoing.addTrailers(trailersOf(response, redactor))
     outgoing.end()

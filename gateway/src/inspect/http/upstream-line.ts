@@ -1,4 +1,4 @@
-import { Agent } from 'node:http'
+import type { Agent } from 'node:http'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect, type SecureContext, type TLSSocket } from 'node:tls'
@@ -6,6 +6,7 @@ import { AegisError, type ConnectionStart, type PolicyDecision } from '@aegis/co
 import type { EgressSession, Upstream } from '../../egress/egress-session.ts'
 import { subjectOf } from '../../egress/subject-of.ts'
 import { inspectLimits } from '../inspect-limits.ts'
+import { agentOn } from './agent-on.ts'
 import { type Origin, sameOrigin } from './authority.ts'
 import { requestFault } from './request-fault.ts'
 
@@ -91,7 +92,8 @@ function openLine(origin: Origin, upstream: Upstream, stream: Duplex) {
     connection: upstream.connection,
     agent,
     end,
-    alive: () => !ended,
+    // What a server says unasked could be taken for the answer to the next request.
+    alive: () => !ended && stream.readableLength === 0,
     get used() {
       return requests > 0
     },
@@ -99,15 +101,6 @@ function openLine(origin: Origin, upstream: Upstream, stream: Duplex) {
       requests += 1
     },
   }
-}
-
-/** An agent of Node's that has this one stream. What it does with sockets alone is left out. */
-function agentOn(stream: Duplex): Agent {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1, maxFreeSockets: 1 })
-  agent.createConnection = () => stream
-  agent.keepSocketAlive = () => true
-  agent.reuseSocket = () => {}
-  return agent
 }
 
 /** @throws AegisError `denied` / `egress.untrusted-certificate` · `unavailable` / `egress.tls-failed` */

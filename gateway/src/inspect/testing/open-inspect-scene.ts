@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import {
+  type Agent,
   createServer as createHttpServer,
   type IncomingMessage,
   type RequestListener,
@@ -13,12 +14,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { connect, createServer as createTlsServer } from 'node:tls'
+import { connect, createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import type { AgentPolicy, AgentRequest, ExecutionSecret, HttpCondition } from '@aegis/core'
 import { anIdentity } from '@aegis/core/testing'
 import { ruleCovers } from '../../egress/rule-covers.ts'
 import { type EgressScene, openEgressScene, ruleOf } from '../../testing/open-egress-scene.ts'
 import { signCertificate } from '../certificates/sign-certificate.ts'
+import { agentOn } from '../http/agent-on.ts'
 import { openInspector } from '../open-inspector.ts'
 
 export interface InspectSceneOptions {
@@ -54,7 +56,7 @@ export interface InspectScene extends AsyncDisposable {
   readonly bundle: string
   readonly authority: string
   /** The agent's end of a connection to the site, TLS spoken. */
-  connect(options?: { servername?: string; host?: string }): Promise<Duplex>
+  connect(options?: { servername?: string; host?: string }): Promise<Duplex | TLSSocket>
   /** Sends bytes, and gives all that comes back until the end. */
   exchange(raw: string | Buffer, options?: { host?: string }): Promise<string>
   /** One request on a connection of its own, or on `on`. */
@@ -82,7 +84,9 @@ export interface Told {
 }
 
 const keys = () => generateKeyPairSync('ec', { namedCurve: 'P-256' })
+/** Those of its certificate, and one that is not. */
 const names = ['site.test', 'other.test', 'localhost']
+const resolvable = [...names, 'untrusted.test']
 
 /** An authority of the tests, and what it signed for the sites. */
 function makeWorldCertificates(hosts: readonly string[] = names) {
@@ -129,7 +133,8 @@ export async function openInspectScene(options: InspectSceneOptions = {}): Promi
     ...ruleOf(withPort(text)),
     http,
   }))
-  const rules = [...plain, ...conditional]
+  // The world of the tests is the loopback, which takes a rule of its own.
+  const rules = [...plain, ...conditional, ruleOf(`127.0.0.1:${port}`)]
   const secrets = options.secrets?.(port) ?? []
   const inspector = openInspector({ nodeName: 'test', trustedAuthorities: [world.authority] })
   const asked: AgentRequest[] = []
@@ -149,14 +154,13 @@ export async function openInspectScene(options: InspectSceneOptions = {}): Promi
   const egress = openEgressScene({
     inspector,
     policy,
-    names: Object.fromEntries(names.map((name) => [name, ['127.0.0.1']])),
+    names: Object.fromEntries(resolvable.map((name) => [name, ['127.0.0.1']])),
     identity: {
       secrets,
       egress: {
         ...base.egress,
         mode: 'allow',
-        // The world of the tests is the loopback, which takes a rule of its own.
-        rules: [...rules, ruleOf(`127.0.0.1:${port}`)],
+        rules,
         opaque: (options.opaque ?? []).map((text) => ruleOf(withPort(text))),
         reachableRanges: ['127.0.0.0/8'],
         limits: { ...base.egress.limits, ...options.limits },
@@ -169,6 +173,7 @@ export async function openInspectScene(options: InspectSceneOptions = {}): Promi
   writeFileSync(bundle, authority)
   const doors: { server: Server; sockets: Set<Socket> }[] = []
   const clients: Duplex[] = []
+  const agents = new WeakMap<Duplex, Agent>()
 
   async function openDoor(serve: (socket: Socket) => void): Promise<number> {
     const sockets = new Set<Socket>()
@@ -211,8 +216,10 @@ export async function openInspectScene(options: InspectSceneOptions = {}): Promi
     async ask(target, ask = {}) {
       const host = ask.host ?? 'site.test'
       const stream = ask.on ?? (await scene.connect({ host }))
+      const agent = agents.get(stream) ?? agentOn(stream)
+      agents.set(stream, agent)
       const outgoing = request({
-        createConnection: () => stream,
+        agent,
         method: ask.method ?? 'GET',
         path: target,
         headers: { host: `${host}:${port}`, ...ask.headers },
@@ -220,6 +227,7 @@ export async function openInspectScene(options: InspectSceneOptions = {}): Promi
       outgoing.end(ask.body)
       const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
       const body = await buffer(incoming)
+      if (ask.on === undefined) stream.destroy()
       return {
         status: incoming.statusCode ?? 0,
         headers: incoming.headers,
