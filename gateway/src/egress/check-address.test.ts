@@ -85,6 +85,24 @@ describe('an address that a permitted name leads to', () => {
     expect(judge('1.1.1.2', { policy })).toBeUndefined()
   })
 
+  it('that an address named by itself is translated to may be forbidden too', () => {
+    const rules = [ruleOf('1.1.1.1')]
+    const policy: AgentPolicy = {
+      decide: (request) =>
+        request.action === 'network.connect' && request.host === '1.1.1.1'
+          ? { allow: false, policies: ['denylist'], because: 'The denylist forbids it.' }
+          : { allow: true, policies: [], because: '' },
+    }
+    const deps = { policy, plan: { rules, reachableRanges: [] }, own: [] }
+    const judgeLiteral = (host: string) => {
+      const named = canonicalHost(host)
+      if (named.kind !== 'address') throw new Error('no address')
+      return refuseAddress(deps, { host: named.host, port: 80 }, named.address)?.code
+    }
+    expect(judgeLiteral('64:ff9b::1.1.1.1')).toBe('egress.forbidden-address')
+    expect(judgeLiteral('64:ff9b::1.1.1.2')).toBeUndefined()
+  })
+
   it('is refused as private where everything public is permitted', () => {
     expect(judge('10.1.2.3', { mode: 'deny' })?.code).toBe('egress.private-address')
     expect(judge('1.1.1.1', { mode: 'deny' })).toBeUndefined()

@@ -1,4 +1,4 @@
-import type { AgentPolicy, EgressPlan } from '@aegis/core'
+import type { AgentPolicy, EgressPlan, PolicyDecision } from '@aegis/core'
 import { type AddressClass, classOf, formsOf } from './address-class.ts'
 import { addressRange, inRange } from './address-range.ts'
 import type { IpAddress } from './ip-address.ts'
@@ -28,12 +28,12 @@ export function refuseAddress(
   { host, port }: { readonly host: string; readonly port: number },
   address: IpAddress,
 ): AddressRefusal | undefined {
-  for (const form of formsOf(address)) {
-    const decision = policy.decide({ action: 'network.connect', host, port, address: form.text })
-    if (!decision.allow) {
-      const code = 'egress.forbidden-address'
-      return { code, reason: decision.because, policies: decision.policies }
-    }
+  const forbidden = formsOf(address)
+    .map((form) => forbids(policy, { host, port }, address, form))
+    .find((decision) => decision !== undefined)
+  if (forbidden !== undefined) {
+    const { because: reason, policies } = forbidden
+    return { code: 'egress.forbidden-address', reason, policies }
   }
   const kind = classOf(address, own)
   if (kind === 'public') return undefined
@@ -58,6 +58,25 @@ export function refuseAddress(
   const remedy =
     remedies.length === 0 ? decision.because : `To permit it takes ${remedies.join(', and ')}.`
   return { code, reason: `${fact} ${remedy}`, policies: decision.allow ? [] : decision.policies }
+}
+
+/** The refusal of what is permitted by name, for the address that it leads to or is translated to. */
+function forbids(
+  policy: AgentPolicy,
+  { host, port }: { readonly host: string; readonly port: number },
+  address: IpAddress,
+  form: IpAddress,
+): PolicyDecision | undefined {
+  const action = 'network.connect'
+  if (host !== address.text) {
+    const decision = policy.decide({ action, host, port, address: form.text })
+    return decision.allow ? undefined : decision
+  }
+  // An address that was named itself is permitted already; what it stands for needs no permission of
+  // its own, but may be forbidden.
+  if (form === address) return undefined
+  const decision = policy.decide({ action, host: form.text, port })
+  return decision.allow || decision.policies.length === 0 ? undefined : decision
 }
 
 const allowlist = 'spec.security.network.allowlist of the manifest'

@@ -53,11 +53,13 @@ export function readClientHello(bytes: Buffer): HelloReading {
   }
   // Another message behind it in the same record could be another hello.
   if (gathered > wanted) return malformed('does not stand alone in its record')
+  return parseHello(Buffer.concat(parts))
+}
+
+/** Reads the whole message of a ClientHello, without its records. */
+export function parseHello(message: Buffer): Exclude<HelloReading, { kind: 'more' }> {
   try {
-    return {
-      kind: 'hello',
-      hello: parseBody(makeReader(Buffer.concat(parts).subarray(messageHead))),
-    }
+    return { kind: 'hello', hello: parseBody(makeReader(message.subarray(messageHead))) }
   } catch (error) {
     if (error instanceof Malformed) return malformed(error.message)
     throw error
@@ -161,7 +163,7 @@ function makeReader(bytes: Buffer): Reader {
 
 class Malformed extends Error {}
 
-const malformed = (reason: string): HelloReading => ({
-  kind: 'malformed',
+const malformed = (reason: string) => ({
+  kind: 'malformed' as const,
   reason: `The ClientHello ${reason}.`,
 })

@@ -1,23 +1,28 @@
 import type { Duplex } from 'node:stream'
 
-/**
- * Moves bytes from one stream to another, held back by the slower of the two, and passes on the end.
- * `pass` is asked about each chunk first: the milliseconds to wait after it, or undefined: it must not pass.
- */
-export function pump(
-  source: Duplex,
-  sink: Duplex,
-  pass: (bytes: number) => number | undefined,
-): void {
+export interface Passage {
+  /** What of a chunk passes, in which form; undefined: nothing any more. */
+  admit(chunk: Buffer): Buffer | undefined
+  /** What passes before the end. */
+  end(): Buffer | undefined
+  /** Takes bytes that are about to pass: the milliseconds to wait after them; undefined: they must not. */
+  pass(bytes: number): number | undefined
+}
+
+/** Moves bytes from one stream to another, held back by the slower of the two, and passes on the end. */
+export function pump(source: Duplex, sink: Duplex, passage: Passage): void {
   let full = false
   let waiting = false
-  const goOn = (): void => {
+
+  function goOn(): void {
     if (!full && !waiting) source.resume()
   }
-  source.on('data', (chunk: Buffer) => {
-    const waitMs = pass(chunk.length)
+
+  function send(bytes: Buffer | undefined): void {
+    if (bytes === undefined || bytes.length === 0) return
+    const waitMs = passage.pass(bytes.length)
     if (waitMs === undefined) return
-    full = !sink.write(chunk)
+    full = !sink.write(bytes)
     if (waitMs > 0) {
       waiting = true
       setTimeout(() => {
@@ -26,12 +31,19 @@ export function pump(
       }, waitMs)
     }
     if (full || waiting) source.pause()
-  })
+  }
+
+  function end(): void {
+    send(passage.end())
+    sink.end()
+  }
+
+  source.on('data', (chunk: Buffer) => send(passage.admit(chunk)))
   sink.on('drain', () => {
     full = false
     goOn()
   })
-  if (source.readableEnded) sink.end()
-  else source.once('end', () => sink.end())
+  if (source.readableEnded) end()
+  else source.once('end', end)
   source.resume()
 }

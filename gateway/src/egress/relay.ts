@@ -1,19 +1,31 @@
 import type { Duplex } from 'node:stream'
+import { AegisError } from '@aegis/core'
 import type { Connection } from './connection.ts'
+import type { OutgoingWatch } from './outgoing-watch.ts'
 import { pump } from './pump.ts'
 
 /** Passes bytes on between a client and its connection; they live and die together. */
 export interface Relay {
   /** Begins to pass on what the client says; what the server says passes from the start. */
-  sendOn(): void
+  sendOn(watch: OutgoingWatch): void
   /** Whether the server has said anything. */
   readonly heard: boolean
   /** Ends the connection and lets the client live, for somebody else to serve. */
   part(cause: string): void
 }
 
-/** `lingerMs`: how long a client may take to read what is left for it once the connection is over. */
-export function openRelay(client: Duplex, connection: Connection, lingerMs: number): Relay {
+export interface RelayOptions {
+  /** How long a client may take to read what is left for it once the connection is over. */
+  readonly lingerMs: number
+  /** Hears why a watch stopped what the client sent. */
+  readonly onRefusal: (refusal: AegisError) => void
+}
+
+export function openRelay(
+  client: Duplex,
+  connection: Connection,
+  { lingerMs, onRefusal }: RelayOptions,
+): Relay {
   const { socket } = connection
   let heard = false
   let parted = false
@@ -27,14 +39,35 @@ export function openRelay(client: Duplex, connection: Connection, lingerMs: numb
   client.once('close', () => {
     if (!client.readableEnded || !client.writableFinished) connection.end()
   })
-  pump(socket, client, (bytes) => {
-    heard = true
-    return connection.pass('in', bytes)
+  pump(socket, client, {
+    admit(chunk) {
+      heard = true
+      return chunk
+    },
+    end: () => undefined,
+    pass: (bytes) => connection.pass('in', bytes),
   })
   if (client.destroyed) connection.end()
 
+  function unlessRefused(look: () => Buffer): Buffer | undefined {
+    try {
+      return look()
+    } catch (error) {
+      if (!(error instanceof AegisError)) throw error
+      connection.end({ cause: error.code })
+      onRefusal(error)
+      return undefined
+    }
+  }
+
   return {
-    sendOn: () => pump(client, socket, (bytes) => connection.pass('out', bytes)),
+    sendOn(watch) {
+      pump(client, socket, {
+        admit: (chunk) => unlessRefused(() => watch.pass(chunk)),
+        end: () => unlessRefused(() => watch.end()),
+        pass: (bytes) => connection.pass('out', bytes),
+      })
+    },
     get heard() {
       return heard
     },

@@ -7,7 +7,7 @@ import { ruleCovers } from './rule-covers.ts'
 /** What becomes of a connection, now that it is known what its client speaks. */
 export type Route =
   /** Its bytes pass unread. */
-  | { readonly kind: 'opaque' }
+  | { readonly kind: 'opaque'; readonly tls: boolean }
   | { readonly kind: 'inspect'; readonly as: 'tls' | 'http' }
   | { readonly kind: 'refused'; readonly code: string; readonly reason: string }
 
@@ -60,11 +60,11 @@ export function routeFirstBytes(
       if (opensTls) return { kind: 'inspect', as: 'tls' }
       if (!unread.permitted) return unreadable(host, port)
       const hidden = refuseEncryptedHello(host, spoken.hello)
-      return hidden === undefined ? { kind: 'opaque' } : { kind: 'refused', ...hidden }
+      return hidden === undefined ? { kind: 'opaque', tls: true } : { kind: 'refused', ...hidden }
     }
     case 'other': {
       if (!unread.permitted) return unreadable(host, port)
-      if (unread.otherProtocols) return { kind: 'opaque' }
+      if (unread.otherProtocols) return { kind: 'opaque', tls: false }
       const [code, name] = port === 80 ? ['egress.not-http', 'HTTP'] : ['egress.not-tls', 'TLS']
       const reason = `On port ${port} the client has to speak ${name}. To permit another protocol, name the port in spec.security.network.allowlist: ${host}:${port}.`
       return { kind: 'refused', code, reason }

@@ -1,15 +1,20 @@
 import type { Duplex } from 'node:stream'
 import { AegisError, type PolicyDecision } from '@aegis/core'
+import { PlaceholderLeak } from '../inspect/placeholder-scanner.ts'
 import { limits } from '../limits.ts'
 import { canonicalHost } from './canonical-host.ts'
 import type { Connection } from './connection.ts'
 import type { EgressSession, Inspector, TunnelTarget } from './egress-session.ts'
 import { type Spoken, tellProtocol } from './first-bytes.ts'
+import { refuseEncryptedHello, refuseHello } from './judge-hello.ts'
 import type { OpenConnection } from './open-connection.ts'
+import type { OutgoingWatch } from './outgoing-watch.ts'
 import { type Peeked, peekBytes } from './peek-bytes.ts'
 import { openRelay, type Relay } from './relay.ts'
 import { type Route, routeFirstBytes, type Unread, unreadOf } from './route-first-bytes.ts'
 import { subjectOf } from './subject-of.ts'
+import { watchPlaceholders } from './watch-placeholders.ts'
+import { watchTls } from './watch-tls.ts'
 
 export interface TunnelDeps {
   readonly session: EgressSession
@@ -43,13 +48,13 @@ export function makeServeTunnel({ session, inspector, open }: TunnelDeps): Serve
   async function letServerBegin(stream: Duplex, target: Permitted): Promise<void> {
     const connection = await dial(stream, target)
     if (connection === undefined) return
-    const relay = relayTo(stream, connection)
+    const relay = relayTo(stream, connection, target)
     const later = await peekBytes(stream, tellProtocol, { toldMs: limits.firstBytesMs })
     if (later.kind === 'closed') return
     const route = later.kind === 'ended' ? opaque : lateRoute(relay, routeOf(later, target))
     switch (route.kind) {
       case 'opaque':
-        relay.sendOn()
+        relay.sendOn(watchOf(target, route))
         break
       case 'refused':
         connection.end({ cause: route.code })
@@ -74,8 +79,20 @@ export function makeServeTunnel({ session, inspector, open }: TunnelDeps): Serve
     else inspector.serveHttp(session, stream, { host, port, via })
   }
 
-  const relayTo = (stream: Duplex, connection: Connection): Relay =>
-    openRelay(stream, connection, egress.limits.idleTimeoutMs)
+  const relayTo = (stream: Duplex, connection: Connection, target: Permitted): Relay =>
+    openRelay(stream, connection, {
+      lingerMs: egress.limits.idleTimeoutMs,
+      onRefusal: (refusal) => stop(stream, target, refusal),
+    })
+
+  /** What is looked for in bytes that pass unread. */
+  function watchOf(target: Permitted, { tls }: { readonly tls: boolean }): OutgoingWatch {
+    if (!tls) return watchPlaceholders(session.identity)
+    return watchTls((hello) => {
+      const refusal = refuseHello(policy, target, hello) ?? refuseEncryptedHello(target.host, hello)
+      if (refusal !== undefined) throw new AegisError('denied', refusal.code, refusal.reason)
+    })
+  }
 
   async function dial(stream: Duplex, target: Permitted): Promise<Connection | undefined> {
     const gone = new AbortController()
@@ -98,6 +115,16 @@ export function makeServeTunnel({ session, inspector, open }: TunnelDeps): Serve
     session.deny({ action: 'network.connect', subject: subjectOf(host, port), code, reason })
   }
 
+  /** Ends what was passing, for what its client sent. */
+  function stop(stream: Duplex, target: Permitted, refusal: AegisError): void {
+    const { code, message: reason } = refusal
+    if (refusal instanceof PlaceholderLeak) {
+      stream.destroy()
+      const subject = `${refusal.secret.name} -> ${subjectOf(target.host, target.port)}`
+      session.deny({ action: 'secret.use', subject, code, reason })
+    } else refuse(stream, target, { code, reason })
+  }
+
   return async (stream, asked) => {
     const target = admit(stream, asked)
     if (target === undefined) return
@@ -114,7 +141,8 @@ export function makeServeTunnel({ session, inspector, open }: TunnelDeps): Serve
     else if (route.kind === 'inspect') inspect(stream, target, route)
     else {
       const connection = await dial(stream, target)
-      if (connection !== undefined) relayTo(stream, connection).sendOn()
+      if (connection !== undefined)
+        relayTo(stream, connection, target).sendOn(watchOf(target, route))
     }
   }
 }
@@ -131,7 +159,8 @@ interface Refusal {
 
 const isPort = (port: number): boolean => Number.isInteger(port) && port > 0 && port < 65536
 
-const opaque: Route = { kind: 'opaque' }
+/** Nothing was said, and nothing will be. */
+const opaque: Route = { kind: 'opaque', tls: false }
 
 /** Once the server has spoken to the client, nobody can come between them. */
 function lateRoute(relay: Relay, route: Route): Route {
