@@ -27,6 +27,11 @@ export interface AgentPolicyDeps {
   readonly logger: Pick<Logger, 'error'>
 }
 
+export interface AgentPolicies {
+  readonly compile: (agent: PolicyAgent) => OwnPolicies
+  readonly forAgent: (agent: PolicyAgent) => AgentPolicy
+}
+
 /** Answers that are remembered for one agent. */
 const rememberedDecisions = 4096
 /** Manifests whose policies stay compiled. */
@@ -36,7 +41,7 @@ const compiledManifests = 64
  * An agent may do what a policy of its own manifest permits and no policy forbids, be it its own or
  * the operator's. The two are asked apart, so that nothing the operator writes can widen it.
  */
-export function makeForAgent(deps: AgentPolicyDeps): (agent: PolicyAgent) => AgentPolicy {
+export function makeAgentPolicies(deps: AgentPolicyDeps): AgentPolicies {
   const compiled = makeDecisionCache<OwnPolicies>(compiledManifests)
   const counted = { manifests: 0 }
 
@@ -49,7 +54,7 @@ export function makeForAgent(deps: AgentPolicyDeps): (agent: PolicyAgent) => Age
     compiled.set(text, own)
     return own
   }
-  return (agent) => makeAgentPolicy(deps, agent, compile)
+  return { compile, forAgent: (agent) => makeAgentPolicy(deps, agent, compile) }
 }
 
 function makeAgentPolicy(

@@ -55,3 +55,14 @@ const readGroups = (text: string): readonly number[] =>
         const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number)
         return [a * 256 + b, c * 256 + d]
       })
+
+/** The canonical text of an address. */
+export function addressText(bits: 32 | 128, number: bigint): string {
+  if (bits === 32) {
+    return [24n, 16n, 8n, 0n].map((shift) => Number((number >> shift) & 255n)).join('.')
+  }
+  const groups = Array.from({ length: 8 }, (_, index) =>
+    ((number >> BigInt(112 - 16 * index)) & 0xffffn).toString(16),
+  )
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
+}

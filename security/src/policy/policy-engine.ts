@@ -9,9 +9,10 @@ import {
   planEgress,
   type SecurityConfig,
 } from '@aegis/core'
-import { makeForAgent } from './agent-policy.ts'
+import { makeAgentPolicies } from './agent-policy.ts'
 import { builtinPolicies } from './builtin-policies.ts'
 import { apiRequest } from './cedar-request.ts'
+import { makeCeiling } from './ceiling/check-ceiling.ts'
 import { makeDecisionCache } from './decision-cache.ts'
 import {
   engineFailed,
@@ -21,6 +22,7 @@ import {
   unreadable,
 } from './explain-decision.ts'
 import { manifestPolicies } from './manifest-policies.ts'
+import type { OperatorSet } from './operator-set.ts'
 import type { OperatorSource } from './operator-source.ts'
 import { summarise } from './policy-summary.ts'
 import { makePreparedSets, type Question } from './prepared-sets.ts'
@@ -50,7 +52,14 @@ export function makePolicyEngine(deps: PolicyEngineDeps): PolicyEngine & Disposa
   const remembered = makeDecisionCache<PolicyDecision>(rememberedDecisions)
   const asked = { generation: 0 }
   const allowPublic = security.egress.allow_public
-  const forAgent = makeForAgent({ sets, current: source.current, folder, allowPublic, logger })
+  const { compile, forAgent } = makeAgentPolicies({
+    sets,
+    current: source.current,
+    folder,
+    allowPublic,
+    logger,
+  })
+  const ceiling = makeCeiling({ sets, allowPublic })
 
   /** What operators may narrow and nobody has to permit. */
   const decideUser = (question: Question, subject: string): PolicyDecision => {
@@ -112,13 +121,22 @@ export function makePolicyEngine(deps: PolicyEngineDeps): PolicyEngine & Disposa
     )
   }
 
+  const beyondCeiling = (agent: PolicyAgent, { policies = [] }: OperatorSet) => {
+    const forbids = policies.filter(({ effect }) => effect === 'forbid')
+    return forbids.length === 0 ? undefined : ceiling.check(agent, compile(agent), forbids)
+  }
+
   return {
     forAgent,
     decideApi: (actor, request) => guarded(() => decideApi(actor, request)),
     decideTask: (actor, agent, task) =>
       guarded(() => aboutAgent('task.execute', actor, agent, task)),
     decideDeploy: (actor, agent, deploy) =>
-      guarded(() => aboutAgent('agent.deploy', actor, agent, deploy)),
+      guarded(() => {
+        const decision = aboutAgent('agent.deploy', actor, agent, deploy)
+        if (!decision.allow) return decision
+        return beyondCeiling(agent, source.current()) ?? decision
+      }),
     list: (all) => [
       ...builtinPolicies.map((policy) => summarise(policy)),
       ...(source.current().policies ?? []).map((policy) => summarise(policy)),
