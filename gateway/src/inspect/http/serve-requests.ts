@@ -23,6 +23,8 @@ export interface RequestServerOptions {
 
 interface Conversation extends Asking {
   readonly deadline: HeadDeadline
+  /** What becomes of the stream is no longer our concern. */
+  handOver(): void
   /** Resolves when all requests so far have been answered. */
   turn: Promise<void>
   waiting: number
@@ -83,7 +85,7 @@ export function makeRequestServer({ connect }: RequestServerOptions = {}): Reque
     }
     // It is the tunnel's from here on.
     conversations.delete(stream)
-    conversation.deadline.requestBegan()
+    conversation.handOver()
     connect(conversation.session, incoming, { stream, head })
   })
   server.on('clientError', (error: NodeJS.ErrnoException, stream: Duplex) => {
@@ -95,17 +97,27 @@ export function makeRequestServer({ connect }: RequestServerOptions = {}): Reque
   return {
     serve(stream, client) {
       const gone = new AbortController()
-      const leave = () =>
+      const leave = () => {
         gone.abort(new AegisError('cancelled', 'request.gone', 'The client hung up.'))
-      stream.once('close', () => {
-        leave()
         client.line.end()
-      })
+      }
+      stream.once('close', leave)
+      // Node closes the other half then; a client that no longer reads would keep that from ending.
+      const end = () => {
+        leave()
+        linger(stream)
+      }
+      stream.once('end', end)
       stream.on('error', () => stream.destroy())
+      const deadline = watchHead(stream, inspectLimits)
       conversations.set(stream, {
         ...client,
         signal: AbortSignal.any([gone.signal, client.session.signal]),
-        deadline: watchHead(stream, inspectLimits),
+        deadline,
+        handOver() {
+          deadline.requestBegan()
+          stream.off('end', end)
+        },
         turn: Promise.resolve(),
         waiting: 0,
       })
@@ -160,7 +172,7 @@ function proxied({ url = '' }: IncomingMessage): Origin | undefined {
   return parsed && { scheme: 'http', ...parsed }
 }
 
-/** A client that still sends its body may read the answer, and is then cut off. */
+/** A client may read what it was sent, and is then cut off. */
 function linger(stream: Duplex): void {
   const timer = setTimeout(() => stream.destroy(), inspectLimits.lingerMs)
   stream.once('close', () => clearTimeout(timer))
