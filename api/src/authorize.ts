@@ -4,6 +4,7 @@ import {
   type AgentNames,
   type Authenticate,
   type ControlPlane,
+  type Logger,
   narrowControlPlane,
   type PolicyEngine,
   requireAgent,
@@ -27,6 +28,7 @@ export interface AuthorizeOptions {
   readonly authenticate: Authenticate
   readonly policies: Pick<PolicyEngine, 'decideApi'>
   readonly throttle: Throttle
+  readonly logger: Logger
 }
 
 /**
@@ -68,7 +70,7 @@ export function authorize(app: FastifyInstance, options: AuthorizeOptions): void
 
 async function authenticated(
   request: FastifyRequest,
-  { authenticate, throttle }: AuthorizeOptions,
+  { authenticate, throttle, logger }: AuthorizeOptions,
 ): Promise<Actor> {
   const call = callOf(request)
   const found = await authenticate(bearerToken(request))
@@ -79,7 +81,9 @@ async function authenticated(
   const { refused, name, tokenId, because } = found
   call.refused = refused
   call.claimed = { name, tokenId, because }
-  if (refused !== 'no-role') throttle.countFailure(request.ip)
+  if (refused === 'no-role') {
+    logger.warn({ refused, name, because, requestId: request.id }, 'a caller without a role')
+  } else throttle.countFailure(request.ip)
   throw refuseToken(found)
 }
 

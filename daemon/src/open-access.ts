@@ -1,5 +1,5 @@
 import type { Authenticate, Clock, Logger, NodeConfig, TokenRepository } from '@aegis/core'
-import { isOwnToken, openApiToken, openTokenAuthenticator } from '@aegis/security'
+import { isJwt, isOwnToken, openApiToken, openOidc, openTokenAuthenticator } from '@aegis/security'
 import type { Home } from './home.ts'
 
 interface Options {
@@ -14,13 +14,22 @@ export interface Access extends AsyncDisposable {
   readonly authenticate: Authenticate
 }
 
-/** Who may use a node: the owner of its home, and whoever holds a token that it gave out. */
-export async function openAccess({ home, tokens, clock, logger }: Options): Promise<Access> {
+/**
+ * Who may use a node: the owner of its home, whoever holds a token that it gave out, and the callers
+ * of its identity provider.
+ */
+export async function openAccess(options: Options): Promise<Access> {
+  const { home, config, tokens, clock, logger } = options
   const local = await openApiToken(home.token)
+  const { oidc } = config.spec.security.access
+  const provider = oidc === undefined ? undefined : openOidc(oidc, { clock, logger })
   const given = openTokenAuthenticator({ tokens, clock, logger })
   return {
-    authenticate: (token) =>
-      isOwnToken(token) ? given.authenticate(token) : local.authenticate(token),
+    authenticate(token) {
+      if (isOwnToken(token)) return given.authenticate(token)
+      if (provider !== undefined && isJwt(token)) return provider(token)
+      return local.authenticate(token)
+    },
     [Symbol.asyncDispose]: () => given[Symbol.asyncDispose](),
   }
 }

@@ -1,5 +1,7 @@
 export { type ApiToken, openApiToken, readApiToken } from './access/local-token.ts'
 export { isOwnToken, mintToken } from './access/mint-token.ts'
+export { isJwt } from './access/oidc-authenticator.ts'
+export { openOidc } from './access/open-oidc.ts'
 export { openTokenAuthenticator, type TokenAuthenticator } from './access/token-authenticator.ts'
 export { openPolicyEngine, type PolicyEngineOptions } from './policy/open-policy-engine.ts'
 export {

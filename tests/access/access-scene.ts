@@ -20,7 +20,7 @@ interface Options {
   readonly rates?: Partial<ApiOptions['rates']>
   readonly policies?: PolicyEngine
   /** Asked for what is none of the node's own tokens. */
-  readonly provider?: Authenticate
+  readonly provider?: (deps: { readonly clock: Clock; readonly logger: Logger }) => Authenticate
   readonly network?: Partial<ApiOptions['network']>
   readonly allowedHosts?: readonly string[]
 }
@@ -76,7 +76,8 @@ export async function openAccessScene(options: Options = {}): Promise<AccessScen
   }
   const { tokens } = node.store
   const given = undo.use(openTokenAuthenticator({ tokens, clock, logger }))
-  const { provider = async () => ({ refused: 'unknown' as const }) } = options
+  const { provider: open = () => async () => ({ refused: 'unknown' as const }) } = options
+  const provider = open({ clock, logger })
   const authenticate: Authenticate = async (token) =>
     isOwnToken(token)
       ? given.authenticate(token)

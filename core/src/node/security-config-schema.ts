@@ -1,8 +1,16 @@
 import * as z from 'zod'
+import { roles } from '../access/role.ts'
 import { networkEntry } from '../agent/manifest-security.ts'
 import { parseNetworkEntry } from '../agent/network-entry.ts'
 import { networkLimitsSchema } from '../agent/network-limits.ts'
-import { durationText, freeTexts, knownKeys, line, rule, wholeNumber } from '../kernel/field.ts'
+import {
+  durationText,
+  knownKeys,
+  line,
+  maxLineCharacters,
+  rule,
+  wholeNumber,
+} from '../kernel/field.ts'
 import type { Finding } from '../kernel/input-error.ts'
 import { parseKeySource } from '../secret/key-source.ts'
 
@@ -63,10 +71,15 @@ const oidcSchema = knownKeys({
   jwks_uri: z.url().optional().describe('Where its keys are; absent: discovered from the issuer'),
   jwks_path: line().optional().describe('A file with its keys instead, relative to this one'),
   name_claim: line().default('sub').describe('Claim that names the caller'),
-  role_claim: line().default('aegis_role').describe('Claim that holds a role, or a list of groups'),
-  roles: freeTexts()
+  role_claim: line()
+    .default('aegis_role')
+    .describe('Claim that holds a role, or one or more groups; `a.b` is `b` inside `a`'),
+  roles: z
+    .record(z.string().min(1).max(maxLineCharacters), z.enum(roles))
     .default({})
-    .describe('Role of each group: `admin`, `operator`, `developer` or `viewer`'),
+    .describe(
+      'Role of each group: `admin`, `operator`, `developer` or `viewer`. Absent: the claim holds a role itself',
+    ),
 })
 
 const accessSchema = knownKeys({
