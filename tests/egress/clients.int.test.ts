@@ -1,30 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { whyNoProcessHost } from '../contract/hosts/process-host.ts'
 import { printedTo } from '../e2e/told-events.ts'
-import { whyNoEngine, whyNoGvisor } from '../engine/requirements.ts'
-import { sharedTestEngine } from '../engine/shared-engine.ts'
+import { egressKinds, engineOf } from './egress-kinds.ts'
 import { type AuditLine, type EgressAgent, type EgressNode, openEgressNode } from './egress-node.ts'
 import { type Probe, readProbes } from './probe-lines.ts'
 import { openWorld, type World } from './world/open-world.ts'
-import { whyNoWorld } from './world/requirements.ts'
 
-const kinds = [
-  { kind: 'process', whyNot: whyNoProcessHost(), isolation: 'process', captures: true },
-  { kind: 'docker/runc', whyNot: whyNoEngine(), isolation: 'docker', captures: false },
-  {
-    kind: 'docker/runsc',
-    whyNot: whyNoGvisor(),
-    isolation: 'docker',
-    sandbox: 'gvisor',
-    captures: false,
-  },
-] as const
-
-const noWorld = whyNoWorld()
-
-for (const { kind, whyNot, captures, ...isolation } of kinds) {
-  const reason = noWorld ?? whyNot
-  describe.skipIf(reason)(`${kind}: unmodified clients${reason ? ` (${reason})` : ''}`, () => {
+for (const { kind, whyNot, captures, ...isolation } of egressKinds()) {
+  describe.skipIf(whyNot)(`${kind}: unmodified clients${whyNot ? ` (${whyNot})` : ''}`, () => {
     let world: World
     let node: EgressNode
     let probes: ReadonlyMap<string, Probe>
@@ -32,7 +14,7 @@ for (const { kind, whyNot, captures, ...isolation } of kinds) {
     let executionId: string
 
     beforeAll(async () => {
-      const resources = [openWorld({ databases: true }), engineFor(isolation.isolation)] as const
+      const resources = [openWorld({ databases: true }), engineOf(isolation.isolation)] as const
       const [opened, engine] = await Promise.all(resources)
       world = opened
       node = await openEgressNode(world, engine && { engine })
@@ -151,11 +133,4 @@ function clientsAgent(
       ],
     },
   }
-}
-
-async function engineFor(isolation: string) {
-  if (isolation !== 'docker') return undefined
-  const engine = await sharedTestEngine()
-  await engine.image('clients')
-  return engine
 }

@@ -54,7 +54,7 @@ export async function openWorld({ databases = false }: WorldOptions = {}): Promi
   const address = (server: keyof typeof hosts): string => `${block}.${hosts[server]}`
   const names = undo.use(await openNameServer(address('names')))
   for (const [name, server] of Object.entries(zone)) names.answer(name, [address(server)])
-  const certificates = await makeCertificates(directory, Object.keys(zone))
+  const certificates = await makeCertificates(directory, [...Object.keys(zone), '*.aegis.test'])
   await makeRepository(directory)
   const site = (server: 'web' | 'evil') =>
     openWebServer({ address: address(server), certificates, files: directory })

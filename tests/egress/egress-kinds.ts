@@ -1,0 +1,44 @@
+import type { Isolation } from '@aegis/core'
+import { whyNoProcessHost } from '../contract/hosts/process-host.ts'
+import { whyNoEngine, whyNoGvisor } from '../engine/requirements.ts'
+import { sharedTestEngine } from '../engine/shared-engine.ts'
+import type { Engine } from '../engine/test-engine.ts'
+import { whyNoWorld } from './world/requirements.ts'
+
+/** One way to isolate an agent, and why it cannot be tested here. */
+export interface EgressKind {
+  readonly kind: string
+  readonly whyNot: string | undefined
+  readonly isolation: Isolation
+  readonly sandbox?: 'gvisor'
+  /** Whether it tells of connections to addresses that nobody listens on. */
+  readonly captures: boolean
+}
+
+export function egressKinds(): readonly EgressKind[] {
+  const noWorld = whyNoWorld()
+  return [
+    {
+      kind: 'process',
+      whyNot: noWorld ?? whyNoProcessHost(),
+      isolation: 'process',
+      captures: true,
+    },
+    { kind: 'docker/runc', whyNot: noWorld ?? whyNoEngine(), isolation: 'docker', captures: false },
+    {
+      kind: 'docker/runsc',
+      whyNot: noWorld ?? whyNoGvisor(),
+      isolation: 'docker',
+      sandbox: 'gvisor',
+      captures: false,
+    },
+  ]
+}
+
+/** The engine that containers of the tests run on, with the image of their clients. */
+export async function engineOf(isolation: Isolation): Promise<Engine | undefined> {
+  if (isolation !== 'docker') return undefined
+  const engine = await sharedTestEngine()
+  await engine.image('clients')
+  return engine
+}
