@@ -18,6 +18,11 @@ const testPackages = {
   'docker-registry': 'docker-registry',
   runsc: 'runsc',
   mmdebstrap: 'mmdebstrap',
+  git: 'git',
+  openssl: 'openssl',
+  'redis-server': 'redis-server redis-tools',
+  sshd: 'openssh-server openssh-client',
+  pg_ctlcluster: 'postgresql',
 }
 
 requireNode20()
