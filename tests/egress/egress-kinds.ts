@@ -7,7 +7,7 @@ import { whyNoWorld } from './world/requirements.ts'
 
 /** One way to isolate an agent, and why it cannot be tested here. */
 export interface EgressKind {
-  readonly kind: string
+  readonly name: string
   readonly whyNot: string | undefined
   readonly isolation: Isolation
   readonly sandbox?: 'gvisor'
@@ -15,25 +15,27 @@ export interface EgressKind {
   readonly captures: boolean
 }
 
-export function egressKinds(): readonly EgressKind[] {
-  const noWorld = whyNoWorld()
-  return [
-    {
-      kind: 'process',
-      whyNot: noWorld ?? whyNoProcessHost(),
-      isolation: 'process',
-      captures: true,
-    },
-    { kind: 'docker/runc', whyNot: noWorld ?? whyNoEngine(), isolation: 'docker', captures: false },
-    {
-      kind: 'docker/runsc',
-      whyNot: noWorld ?? whyNoGvisor(),
-      isolation: 'docker',
-      sandbox: 'gvisor',
-      captures: false,
-    },
-  ]
-}
+export const processEgress = (): EgressKind => ({
+  name: 'process',
+  whyNot: whyNoWorld() ?? whyNoProcessHost(),
+  isolation: 'process',
+  captures: true,
+})
+
+export const runcEgress = (): EgressKind => ({
+  name: 'docker/runc',
+  whyNot: whyNoWorld() ?? whyNoEngine(),
+  isolation: 'docker',
+  captures: false,
+})
+
+export const runscEgress = (): EgressKind => ({
+  name: 'docker/runsc',
+  whyNot: whyNoWorld() ?? whyNoGvisor(),
+  isolation: 'docker',
+  sandbox: 'gvisor',
+  captures: false,
+})
 
 /** The engine that containers of the tests run on, with the image of their clients. */
 export async function engineOf(isolation: Isolation): Promise<Engine | undefined> {

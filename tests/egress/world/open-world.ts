@@ -36,6 +36,7 @@ const hosts = { names: 1, web: 2, evil: 3, db: 4, cache: 5, shell: 6 } as const
 
 const zone: Readonly<Record<string, keyof typeof hosts>> = {
   'web.aegis.test': 'web',
+  'read.aegis.test': 'web',
   'sub.wild.test': 'web',
   'deep.sub.wild.test': 'web',
   'wild.test': 'evil',
@@ -54,7 +55,7 @@ export async function openWorld({ databases = false }: WorldOptions = {}): Promi
   const address = (server: keyof typeof hosts): string => `${block}.${hosts[server]}`
   const names = undo.use(await openNameServer(address('names')))
   for (const [name, server] of Object.entries(zone)) names.answer(name, [address(server)])
-  const certificates = await makeCertificates(directory, [...Object.keys(zone), '*.aegis.test'])
+  const certificates = await makeCertificates(directory, Object.keys(zone))
   await makeRepository(directory)
   const site = (server: 'web' | 'evil') =>
     openWebServer({ address: address(server), certificates, files: directory })

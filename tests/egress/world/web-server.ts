@@ -2,15 +2,17 @@ import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { createServer as createPlain, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createSecure } from 'node:https'
-import type { AddressInfo, Server, Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { join, normalize } from 'node:path'
 import type { Certificates } from './certificates.ts'
 
 export interface WebServer extends AsyncDisposable {
   /** Every request, as `https GET web.aegis.test /hello`. */
   readonly requests: readonly string[]
-  /** The whole of the last request: its head, and its body. */
-  readonly last: { readonly headers: IncomingMessage['headers']; readonly body: string } | undefined
+  /** What came in each: request line, headers and body. */
+  readonly received: readonly string[]
+  /** Forgets the requests so far. */
+  forget(): void
   /** Connections that were accepted, on both ports. */
   readonly connections: number
 }
@@ -26,15 +28,16 @@ export interface WebServerOptions {
 export async function openWebServer(options: WebServerOptions): Promise<WebServer> {
   const { address, certificates, files } = options
   const requests: string[] = []
+  const received: string[] = []
   const sockets = new Set<Socket>()
   let connections = 0
-  let last: WebServer['last']
   const handle = async (scheme: string, incoming: IncomingMessage, outgoing: ServerResponse) => {
     const { method = '', url = '', headers } = incoming
     requests.push(`${scheme} ${method} ${headers.host} ${url}`)
     const chunks: Buffer[] = []
     for await (const chunk of incoming) chunks.push(chunk)
-    last = { headers, body: Buffer.concat(chunks).toString() }
+    const head = incoming.rawHeaders.join('\n')
+    received.push(`${method} ${url}\n${head}\n\n${Buffer.concat(chunks)}`)
     answer(url, incoming, outgoing, files)
   }
   const listen = async (server: Server, port: number): Promise<Server> => {
@@ -56,8 +59,10 @@ export async function openWebServer(options: WebServerOptions): Promise<WebServe
   ]
   return {
     requests,
-    get last() {
-      return last
+    received,
+    forget() {
+      requests.length = 0
+      received.length = 0
     },
     get connections() {
       return connections
@@ -113,6 +118,3 @@ function sendBytes(outgoing: ServerResponse, bytes: number): void {
   }
   more()
 }
-
-/** The port of a server that took a free one. */
-export const portOf = (server: Server): number => (server.address() as AddressInfo).port

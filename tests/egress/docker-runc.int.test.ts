@@ -1,0 +1,4 @@
+import { runcEgress } from './egress-kinds.ts'
+import { egressSuite } from './egress-scene.ts'
+
+egressSuite(runcEgress())

@@ -1,0 +1,4 @@
+import { runscEgress } from './egress-kinds.ts'
+import { egressSuite } from './egress-scene.ts'
+
+egressSuite(runscEgress())

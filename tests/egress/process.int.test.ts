@@ -1,0 +1,4 @@
+import { processEgress } from './egress-kinds.ts'
+import { egressSuite } from './egress-scene.ts'
+
+egressSuite(processEgress())
