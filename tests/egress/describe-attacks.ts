@@ -35,7 +35,8 @@ export function describeAttacks(scene: EgressScene): void {
     it('reaches no server that it may not, not even with a connection', () => {
       const { evil, web } = scene.world
       expect(evil.connections).toBe(0)
-      expect(web.requests.filter((line) => /evil|smuggled|DELETE|TRACE/.test(line))).toEqual([])
+      const harmless = web.requests.filter((line) => !line.includes('/redirect'))
+      expect(harmless.filter((line) => /evil|smuggled|DELETE|TRACE/.test(line))).toEqual([])
     })
 
     it('says nothing in questions for names', () => {
