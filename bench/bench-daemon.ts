@@ -27,11 +27,12 @@ const entry = fileURLToPath(new URL('../cli/bin/aegis.js', import.meta.url))
 const settleMs = 250
 const quietTimeoutMs = 120_000
 
-/** `runtime` goes into the config as it is. */
-export async function openBenchHome(runtime: object): Promise<BenchHome> {
+/** `runtime` and `security` go into the config as they are. */
+export async function openBenchHome(runtime: object, security: object = {}): Promise<BenchHome> {
   const home = await mkdtemp(join(tmpdir(), 'aegis-bench-'))
   const configPath = join(home, 'config.yaml')
-  await writeFile(configPath, JSON.stringify({ node: { id: 'bench', type: 'edge' }, runtime }))
+  const config = { node: { id: 'bench', type: 'edge' }, runtime, security }
+  await writeFile(configPath, JSON.stringify(config))
   return {
     start: () => startDaemon(home, configPath),
     [Symbol.asyncDispose]: () => rm(home, { recursive: true, force: true }),
@@ -39,9 +40,9 @@ export async function openBenchHome(runtime: object): Promise<BenchHome> {
 }
 
 /** A daemon on a home of its own, which goes with it. */
-export async function openBenchDaemon(runtime: object): Promise<BenchDaemon> {
+export async function openBenchDaemon(runtime: object, security?: object): Promise<BenchDaemon> {
   await using undo = new AsyncDisposableStack()
-  const home = undo.use(await openBenchHome(runtime))
+  const home = undo.use(await openBenchHome(runtime, security))
   const daemon = undo.use(await home.start())
   const resources = undo.move()
   return { ...daemon, [Symbol.asyncDispose]: () => resources.disposeAsync() }

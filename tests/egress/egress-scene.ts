@@ -40,7 +40,7 @@ function openEgressScene(kind: EgressKind): EgressScene {
   let world: World | undefined
   let node: EgressNode | undefined
   beforeAll(async () => {
-    const opening = [openWorld({ databases: true }), engineOf(kind.isolation)] as const
+    const opening = [openWorld(), engineOf(kind.isolation)] as const
     const [opened, engine] = await Promise.all(opening)
     world = opened
     node = await openEgressNode(opened, engine && { engine })

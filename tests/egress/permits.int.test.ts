@@ -165,6 +165,7 @@ async function tryAll(tried: Case): Promise<void> {
     logger: silent,
   })
   await using gateway = openGateway({
+    nodeName: 'permits',
     providers: [],
     selection: config.spec.llm_selection,
     secret: () => undefined,
