@@ -43,6 +43,8 @@ export function openEgressSession(deps: EgressSessionDeps): OpenEgressSession {
     onOpen(connection) {
       connections.add(connection)
       connection.socket.once('close', () => connections.delete(connection))
+      // The sandbox may have ended in the very moment in which the server answered.
+      if (ending.signal.aborted) connection.end(sandboxEnded)
     },
   })
 
@@ -100,11 +102,13 @@ export function openEgressSession(deps: EgressSessionDeps): OpenEgressSession {
     proxy: (stream) => own(stream, () => serveProxy(session, inspector, stream)),
     [Symbol.dispose]() {
       ending.abort(new Error('The sandbox has ended.'))
-      for (const connection of connections) connection.end({ cause: 'egress.sandbox-ended' })
+      for (const connection of connections) connection.end(sandboxEnded)
       connections.clear()
     },
   }
 }
+
+const sandboxEnded = { cause: 'egress.sandbox-ended' }
 
 /** The first word of the codes of its refusals. */
 function areaOf({ action }: AgentRequest): string {
