@@ -14,7 +14,12 @@ import {
   type SandboxRuntime,
   sandboxId,
 } from '@aegis/core'
-import { forgetfulTrail, makeInMemoryVault, openPolicies } from '@aegis/core/testing'
+import {
+  forgetfulTrail,
+  makeFakeAuditLog,
+  makeInMemoryVault,
+  openPolicies,
+} from '@aegis/core/testing'
 import { mintToken } from '@aegis/security'
 import type { Store } from '@aegis/storage'
 
@@ -33,6 +38,7 @@ export async function openNoopNode(store: Store): Promise<NoopNode> {
     policies: openPolicies,
     vault: makeInMemoryVault(),
     audit: forgetfulTrail,
+    auditLog: makeFakeAuditLog(store.audit),
     mintToken,
     runtimes: new Map([['process', noopRuntime]]),
     bootstrap: () => ({ file: { path: '/bootstrap', content: new Uint8Array() }, argv: ['noop'] }),

@@ -12,6 +12,12 @@ export const answers = <Schema extends z.ZodType>(schema: Schema) => ({
   default: failed,
 })
 
+/** The answers of a route that gives something other than JSON. */
+export const plainAnswers = (type: string, description: string) => ({
+  200: { description, content: { [type]: { schema: z.unknown() } } },
+  default: failed,
+})
+
 /** The answers of a route that streams events; `schema` is that of each one's data. */
 export const streamAnswers = <Schema extends z.ZodType>(schema: Schema) => ({
   200: {
@@ -28,12 +34,16 @@ export const eventAnswers = {
 }
 
 /** The answers of a route that may take long: with `Accept: text/event-stream` it says how far it is. */
-export const progressAnswers = <Schema extends z.ZodType>(schema: Schema, events: string) => ({
+export const progressAnswers = <Schema extends z.ZodType>(
+  schema: Schema,
+  events: string,
+  progress: z.ZodType = pullProgress,
+) => ({
   200: {
     description: `When all went well. As server-sent events: ${events} with the same data as the plain answer, or \`problem\``,
     content: {
       'application/json': { schema },
-      'text/event-stream': { schema: z.union([pullProgress, schema, problem]) },
+      'text/event-stream': { schema: z.union([progress, schema, problem]) },
     },
   },
   default: failed,

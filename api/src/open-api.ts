@@ -16,6 +16,7 @@ import { jsonSchemaTransform, serializerCompiler } from 'fastify-type-provider-z
 import { agentRoutes } from './agent-routes.ts'
 import { answerError, answerErrors } from './answer-errors.ts'
 import { auditCalls } from './audit-calls.ts'
+import { auditRoutes } from './audit-routes.ts'
 import { authorize, type ServedNode } from './authorize.ts'
 import { type EventStreams, makeEventStreams } from './event-stream-reply.ts'
 import { executionRoutes } from './execution-routes.ts'
@@ -190,6 +191,7 @@ const controlRoutes: FastifyPluginAsync<{ deps: RouteDeps; isHidden?: boolean }>
   await app.register(agentRoutes, deps)
   await app.register(executionRoutes, deps)
   await app.register(imageRoutes, deps)
+  await app.register(auditRoutes, deps)
   await app.register(sandboxRoutes, deps)
   await app.register(secretRoutes)
   await app.register(tokenRoutes)

@@ -1,4 +1,4 @@
-import { executionStatus, id, isolation, secretPlace } from '@aegis/http-contract'
+import { executionStatus, id, instant, isolation, secretPlace } from '@aegis/http-contract'
 import { z } from 'zod'
 
 /** An agent's name or id in a path. */
@@ -40,6 +40,46 @@ export const deployQuery = z.strictObject({ replace: flag(false) })
 
 export const manifestQuery = z.strictObject({
   revision: wholeNumber(1, 1_000_000_000).optional(),
+})
+
+/** In the one spelling that entries have, so that the two can be compared. */
+const exactInstant = instant.transform((text) => new Date(text).toISOString())
+
+const auditFilter = {
+  type: z
+    .string()
+    .regex(/^[a-z][a-z.-]{0,63}\*?$/, 'must be a type of entry, or its beginning and "*"')
+    .optional(),
+  actor: z.string().min(1).max(256).optional(),
+  agent: agentParams.shape.ref.optional(),
+  execution_id: id.optional(),
+  since: exactInstant.optional(),
+  until: exactInstant.optional(),
+}
+
+const entryIndex = wholeNumber(0, Number.MAX_SAFE_INTEGER)
+
+export const auditQuery = z.strictObject({
+  ...auditFilter,
+  before: entryIndex.optional(),
+  limit: wholeNumber(1, 1_000).default(20),
+})
+
+export const auditEventsQuery = z.strictObject({ ...auditFilter, from: entryIndex.optional() })
+
+export const entryParams = z.strictObject({ index: entryIndex })
+
+export const proofQuery = z.strictObject({ size: entryIndex.optional() })
+
+/** What follows `tile/` in a path of C2SP tlog-tiles; which there are is the control plane's to say. */
+export const tileParams = z.strictObject({ '*': z.string().min(1).max(100) })
+
+export const lastEntry = z.object({
+  'last-event-id': z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be the id of an event of this stream')
+    .transform(Number)
+    .optional(),
 })
 
 export const imagesQuery = z.strictObject({ all: flag(false) })

@@ -1,4 +1,3 @@
-import type { PullProgress } from '@aegis/core'
 import type { OutgoingEvent } from './event-stream-reply.ts'
 import { limits } from './limits.ts'
 
@@ -6,8 +5,8 @@ import { limits } from './limits.ts'
  * The events of work that says how far it is: `progress` …, then the one that it ends with. A slow
  * reader misses the older ones. Throws what the work throws.
  */
-export async function* showProgress(
-  work: (onProgress: (progress: PullProgress) => void) => Promise<OutgoingEvent>,
+export async function* showProgress<Progress extends object>(
+  work: (onProgress: (progress: Progress) => void) => Promise<OutgoingEvent>,
 ): AsyncGenerator<OutgoingEvent> {
   let unread: OutgoingEvent[] = []
   let news = Promise.withResolvers<void>()

@@ -4,6 +4,8 @@ import type { Scope } from './access/scope.ts'
 import type { TokenFacts } from './access/token.ts'
 import type { AgentManifest } from './agent/agent-manifest.ts'
 import type { AgentSummary } from './agent/agent-queries.ts'
+import type { AuditEntry } from './audit/audit-entry.ts'
+import type { AuditProgress, AuditReport } from './audit/audit-report.ts'
 import type { ExecutionEvent, ExecutionStatus } from './execution/execution-event.ts'
 import type { ExecutionSummary } from './execution/execution-queries.ts'
 import type { Image, PinnedImage, PullProgress } from './image/image-store.ts'
@@ -29,6 +31,7 @@ export interface ControlPlane {
   readonly sandboxes: SandboxControl
   readonly secrets: SecretControl
   readonly tokens: TokenControl
+  readonly audit: AuditControl
   readonly node: NodeControl
 }
 
@@ -245,6 +248,55 @@ export interface WhoAmI extends Actor {
   readonly expiresAt?: Instant | undefined
   /** What role and scope permit; policies may still forbid. */
   readonly actions: readonly ApiAction[]
+}
+
+/** The log of what happened. Entries are numbered from 0; nothing of it can be changed. */
+export interface AuditControl {
+  /** The newest entries that match, newest first. @throws `not-found` / `agent.absent` */
+  list(query: AuditQuery, signal: AbortSignal): Promise<readonly LoggedEntry[]>
+  /** @throws `not-found` / `audit.absent` */
+  entry(index: number): Promise<LoggedEntry>
+  /** The entries that match, from `from` on, or from now; goes on until the signal is aborted. */
+  follow(
+    query: Omit<AuditQuery, 'limit' | 'before'> & { readonly from?: number | undefined },
+    signal: AbortSignal,
+  ): AsyncIterable<LoggedEntry>
+  /** The line that a verifier needs: `<name>+<id>+<key>`. */
+  key(): Promise<string>
+  /** A signed checkpoint of no fewer entries than are in the log now (C2SP tlog-checkpoint). */
+  checkpoint(): Promise<string>
+  /** What a path of C2SP tlog-tiles names: `tile/<L>/<N>`, `tile/entries/<N>`. @throws `not-found` */
+  tile(path: string): Promise<Uint8Array>
+  /**
+   * A proof that an entry is in the log, of its present size or an earlier one, which can be checked
+   * without it (C2SP tlog-proof). @throws `not-found` / `audit.absent` · `unavailable` / `audit.forked`
+   */
+  prove(index: number, size?: number): Promise<string>
+  /** Looks the whole log over. */
+  verify(onProgress: (progress: AuditProgress) => void, signal: AbortSignal): Promise<AuditReport>
+}
+
+/** Absent fields match everything. */
+export interface AuditQuery {
+  /** A type of entry, or with `*` at its end all that begin so. */
+  readonly type?: string | undefined
+  readonly actor?: string | undefined
+  readonly agentRef?: string | undefined
+  readonly executionId?: string | undefined
+  readonly since?: Instant | undefined
+  readonly until?: Instant | undefined
+  /** Only entries before this one. */
+  readonly before?: number | undefined
+  /** Default 20, at most 1000. */
+  readonly limit?: number | undefined
+}
+
+export interface LoggedEntry {
+  readonly index: number
+  /** Hash of its leaf, in base64. */
+  readonly hash: string
+  /** Undefined where the retention dropped it. */
+  readonly entry: AuditEntry | undefined
 }
 
 export interface NodeControl {

@@ -14,6 +14,8 @@ export interface Home {
   readonly logs: string
   readonly daemonLog: string
   readonly nodeId: string
+  /** Of the audit and of secrets. */
+  readonly keys: string
   /** Of the operator, unless the configuration names another folder. */
   readonly policies: string
   readonly processRuntime: string
@@ -37,6 +39,7 @@ export function homeAt(directory: string): Home {
     logs,
     daemonLog: join(logs, 'daemon.log'),
     nodeId: join(directory, 'node-id'),
+    keys: join(directory, 'keys'),
     policies: join(directory, 'policies'),
     processRuntime: join(directory, 'runtime-process'),
     dockerRuntime: join(directory, 'runtime-docker'),

@@ -16,6 +16,7 @@ import { prepareHome } from './home.ts'
 import { lockHome } from './lock-home.ts'
 import { logLevelOf } from './log-level.ts'
 import { nodeCapacity } from './node-capacity.ts'
+import { openAudit } from './open-audit.ts'
 import { openLogger } from './open-logger.ts'
 import { openRuntimes } from './open-runtimes.ts'
 import { openVault } from './open-vault.ts'
@@ -67,6 +68,9 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
       auditTexts: config.spec.security.audit.texts,
     }),
   )
+  const auditLog = undo.use(
+    await openAudit({ store: store.audit, home, config, clock: systemClock, logger }),
+  )
   const gateway = undo.use(
     openGateway({
       providers: config.spec.llm_providers,
@@ -96,6 +100,7 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
     gateway,
     policies,
     mintToken,
+    auditLog,
     vault,
     runtimes: runtimes.byIsolation,
     bootstrap: bootstrapOf(config),

@@ -10,6 +10,17 @@ export {
   manifest,
 } from './agent-wire.ts'
 export {
+  auditProgress,
+  auditReport,
+  auditReportFromWire,
+  auditReportToWire,
+  loggedEntries,
+  loggedEntry,
+  loggedEntryFromWire,
+  loggedEntryToWire,
+  verifierKey,
+} from './audit-wire.ts'
+export {
   formatComment,
   formatMessage,
   makeMessageParser,
@@ -53,7 +64,7 @@ export {
   sandboxStatusFromWire,
   sandboxStatusToWire,
 } from './sandbox-wire.ts'
-export { executionStatus, id, isolation, success } from './scalars.ts'
+export { executionStatus, id, instant, isolation, success } from './scalars.ts'
 export {
   secretChanged,
   secretChangedFromWire,

@@ -13,7 +13,7 @@ import {
 } from '@aegis/core/audit'
 import { prepared } from './prepared.ts'
 import { sha256 } from './sha256.ts'
-import { isTaken, storeCorrupt } from './sqlite-error.ts'
+import { auditDamaged, isTaken } from './sqlite-error.ts'
 
 /** An entry that has no place in the log yet. */
 export type NewEntry = Omit<StoredEntry, 'index'>
@@ -24,7 +24,7 @@ export type NewEntry = Omit<StoredEntry, 'index'>
  * shown moves after the commit; when the commit fails, it is read again from what is stored.
  */
 export interface AuditWriter {
-  /** The tree of what is committed. @throws AegisError `store.corrupt` */
+  /** The tree of what is committed. @throws AegisError `unavailable` / `audit.damaged` */
   readonly head: TreeHead
   /** Inside the transaction. */
   seal(entries: readonly NewEntry[]): void
@@ -78,7 +78,7 @@ export function makeAuditWriter(database: DatabaseSync, path: string): AuditWrit
         sealed = { head: after, entries: stored }
       } catch (error) {
         // Somebody has put rows where the next ones belong.
-        if (isTaken(error)) throw storeCorrupt(path, `the audit behind entry ${before.size}`, error)
+        if (isTaken(error)) throw auditDamaged(path, before.size, error)
         throw error
       }
     },
@@ -118,7 +118,7 @@ function loadHead(database: DatabaseSync, path: string): TreeHead {
     )
     if (wrong !== undefined || rows.length > count - first) {
       const index = (wrong ?? count) * tileWidth ** level
-      throw storeCorrupt(path, `audit_hashes of level ${level} at entry ${index}`)
+      throw auditDamaged(path, index)
     }
     const tile = rows.map(({ hash }) => hash)
     edge.unshift(...growTree(merkle, emptyHead, tile, () => undefined).edge)

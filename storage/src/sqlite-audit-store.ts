@@ -12,7 +12,7 @@ import { fromAuditRow } from './audit-row.ts'
 import { type AuditWriter, type NewEntry, newEntry } from './audit-writer.ts'
 import { makeFindAuditEntries } from './find-audit-entries.ts'
 import { prepared } from './prepared.ts'
-import { awaiting, storeCorrupt, translating } from './sqlite-error.ts'
+import { auditDamaged, awaiting, translating } from './sqlite-error.ts'
 import type { AuditEntryRow, AuditHashRow } from './store-tables.ts'
 
 export interface SqliteAuditStore extends AuditStore {
@@ -39,6 +39,9 @@ export function makeSqliteAuditStore(deps: SqliteAuditStoreDeps): SqliteAuditSto
   const find = makeFindAuditEntries(database)
   const statements = prepare(database)
 
+  /** As far as the hashes of entries go, whatever else is damaged. */
+  const sizeOf = (): number => (statements.last.get()?.idx ?? -1) + 1
+
   return {
     async record(entries) {
       const sealed = entries.map(newEntry)
@@ -58,8 +61,8 @@ export function makeSqliteAuditStore(deps: SqliteAuditStoreDeps): SqliteAuditSto
           hashes.set(row.hash, offset * hashLength)
           continue
         }
-        if ((first + width) * tileWidth ** level > writer.head.size) throw tileAbsent(tile)
-        throw storeCorrupt(path, `audit_hashes of level ${level} at ${first + offset}`)
+        if ((first + width) * tileWidth ** level > sizeOf()) throw tileAbsent(tile)
+        throw auditDamaged(path, (first + offset) * tileWidth ** level)
       }
       return hashes
     },
@@ -67,10 +70,10 @@ export function makeSqliteAuditStore(deps: SqliteAuditStoreDeps): SqliteAuditSto
       return translating(path, () => statements.entries.all(from, limit)).map(fromAuditRow)
     },
     async find(filter, limit, signal) {
-      return awaiting(path, find(filter, limit, writer.head.size, signal))
+      return awaiting(path, find(filter, limit, sizeOf(), signal))
     },
     async firstKept() {
-      return translating(path, () => statements.first.get()?.idx ?? writer.head.size)
+      return translating(path, () => statements.first.get()?.idx ?? sizeOf())
     },
     async dropBodies(before, entry) {
       const sealed = [newEntry(entry)]
@@ -79,8 +82,11 @@ export function makeSqliteAuditStore(deps: SqliteAuditStoreDeps): SqliteAuditSto
         return sealed
       })
     },
-    async checkpoint() {
-      return translating(path, () => statements.checkpoint.get())
+    async size() {
+      return translating(path, sizeOf)
+    },
+    async checkpoints() {
+      return translating(path, () => statements.checkpoints.all())
     },
     async saveCheckpoint({ size, note, key }) {
       await submit(() => {
@@ -123,10 +129,14 @@ const prepare = (database: DatabaseSync) => ({
     database,
     'select idx from audit_entries order by idx limit 1',
   ),
-  drop: database.prepare('delete from audit_entries where idx < ?'),
-  checkpoint: prepared<StoredCheckpoint>(
+  last: prepared<{ readonly idx: number }>(
     database,
-    'select size, note, key from audit_checkpoints order by size desc limit 1',
+    'select idx from audit_hashes where level = 0 order by idx desc limit 1',
+  ),
+  drop: database.prepare('delete from audit_entries where idx < ?'),
+  checkpoints: prepared<StoredCheckpoint>(
+    database,
+    'select size, note, key from audit_checkpoints order by size',
   ),
   saveCheckpoint: database.prepare(
     'insert or replace into audit_checkpoints (size, note, key) values (?, ?, ?)',

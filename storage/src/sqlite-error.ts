@@ -44,6 +44,15 @@ export const storeClosed = (path: string, cause?: unknown): AegisError =>
 export const storeCorrupt = (path: string, where: string, cause?: unknown): AegisError =>
   new AegisError('unavailable', 'store.corrupt', damaged(path), { cause, details: { path, where } })
 
+/** The tree of the audit has a hole: which entry it is the hash of, or the first of those. */
+export const auditDamaged = (path: string, entry: number, cause?: unknown): AegisError =>
+  new AegisError(
+    'unavailable',
+    'audit.damaged',
+    `The audit in ${path} is damaged at entry ${entry}. See what is wrong with aegis audit verify, and restore the database from a backup that is not older.`,
+    { cause, details: { path, entry } },
+  )
+
 /** A row with this key is there already. */
 export const isTaken = (error: unknown): boolean => ((resultCode(error) ?? 0) & 0xff) === 19
 

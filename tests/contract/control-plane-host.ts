@@ -23,6 +23,7 @@ import {
 import {
   forgetfulTrail,
   type InMemoryStore,
+  makeFakeAuditLog,
   makeInMemoryStore,
   makeInMemoryVault,
   makeRecordingTrail,
@@ -83,6 +84,7 @@ export async function openMemoryNode({
     policies: openPolicies,
     vault: makeInMemoryVault(),
     audit,
+    auditLog: makeFakeAuditLog(store.audit),
     mintToken,
     runtimes: new Map(runtimes.map((isolation) => [isolation, runtimeOf(isolation, images)])),
     bootstrap: () => ({

@@ -153,6 +153,7 @@ export function describeAuditStore(open: () => Promise<StoreUnderTest>): void {
     it('grows a tree of exactly its entries, whose tiles can be read', async () => {
       await using store = await open()
       expect((await store.audit.head()).size).toBe(0)
+      expect(await store.audit.size()).toBe(0)
       await isSound(store.audit)
       for (const count of [1, 1, 253, 1, 1, 60, 200]) {
         await store.audit.record(Array.from({ length: count }, (_, one) => called(`call ${one}`)))
@@ -251,13 +252,16 @@ export function describeAuditStore(open: () => Promise<StoreUnderTest>): void {
       expect(heard).toHaveLength(2)
     })
 
-    it('keeps the latest checkpoint', async () => {
+    it('keeps the latest checkpoints', async () => {
       await using store = await open()
-      expect(await store.audit.checkpoint()).toBeUndefined()
+      expect(await store.audit.checkpoints()).toEqual([])
       for (let size = 1; size <= 120; size += 1) {
         await store.audit.saveCheckpoint({ size, note: `note ${size}`, key: 'key' })
       }
-      expect(await store.audit.checkpoint()).toEqual({ size: 120, note: 'note 120', key: 'key' })
+      const kept = (await store.audit.checkpoints()).slice(-100)
+      expect(kept).toHaveLength(100)
+      expect(kept[0]).toEqual({ size: 21, note: 'note 21', key: 'key' })
+      expect(kept.at(-1)).toEqual({ size: 120, note: 'note 120', key: 'key' })
     })
 
     it('says which manifest and image an agent got', async () => {

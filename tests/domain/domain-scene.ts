@@ -26,6 +26,7 @@ import {
 import {
   forgetfulTrail,
   type InMemoryStore,
+  makeFakeAuditLog,
   makeInMemoryStore,
   makeInMemoryVault,
   openPolicies,
@@ -91,6 +92,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     policies: openPolicies,
     vault: makeInMemoryVault(),
     audit: forgetfulTrail,
+    auditLog: makeFakeAuditLog(store.audit),
     mintToken,
     runtimes: new Map([['process', disguise(slowToEnd(runtime, options.beforeDispose))]]),
     bootstrap: () => bootstrap,

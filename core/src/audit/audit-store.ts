@@ -11,9 +11,17 @@ import type { TreeHead } from './tree-head.ts'
  * only bodies are dropped. It tells what is stored, not whether that is what was once appended.
  */
 export interface AuditStore extends AuditTrail {
-  /** The tree of all durable entries; never behind an acknowledged one, never ahead of a commit. */
+  /**
+   * The tree of all durable entries; never behind an acknowledged one, never ahead of a commit.
+   * @throws AegisError `unavailable` / `audit.damaged` its right edge is not there
+   */
   head(): Promise<TreeHead>
-  /** Hashes of the tree as it was when it had this tile. @throws `not-found` / `audit.tile` */
+  /** How many entries have a hash, also where the rest of the tree is damaged. */
+  size(): Promise<number>
+  /**
+   * The hashes of a tile.
+   * @throws AegisError `not-found` / `audit.tile` the log is too small · `unavailable` / `audit.damaged`
+   */
   tile(tile: Tile): Promise<Uint8Array>
   /** At most `limit` entries from `from` on whose bodies are kept, oldest first. */
   entries(from: number, limit: number): Promise<readonly StoredEntry[]>
@@ -26,8 +34,8 @@ export interface AuditStore extends AuditTrail {
   firstKept(): Promise<number>
   /** Drops the bodies of all entries before `index`, and records `entry` in the same transaction. */
   dropBodies(before: number, entry: AuditEntry): Promise<void>
-  /** The latest checkpoint that was stored, as signed, with the line of the key that signed it. */
-  checkpoint(): Promise<StoredCheckpoint | undefined>
+  /** The latest checkpoints that were stored, the newest last; at least a hundred are kept. */
+  checkpoints(): Promise<readonly StoredCheckpoint[]>
   saveCheckpoint(checkpoint: StoredCheckpoint): Promise<void>
   /** Calls `listener` after each commit with the entries that it stored. */
   subscribe(listener: (entries: readonly StoredEntry[]) => void): Disposable
@@ -41,6 +49,7 @@ export interface StoredEntry {
   readonly keys: AuditKeys
 }
 
+/** A checkpoint as it was signed. */
 export interface StoredCheckpoint {
   readonly size: number
   readonly note: string

@@ -3,6 +3,7 @@ import { type AgentNames, makeAgentNames } from '../access/agent-names.ts'
 import { makeTokenControl, type TokenControlDeps } from '../access/token-control.ts'
 import { makeAgentControl } from '../agent/agent-control.ts'
 import type { AgentQueries } from '../agent/agent-queries.ts'
+import { type AuditControlDeps, makeAuditControl } from '../audit/audit-control.ts'
 import type { AuditTrail } from '../audit/audit-entry.ts'
 import type { ControlPlane, NodeControl, NodeStatus } from '../control-plane.ts'
 import { cancelExecution } from '../execution/cancel-execution.ts'
@@ -35,6 +36,8 @@ export interface NodeDeps
   readonly executions: ExecutionQueries
   /** Takes what belongs to no event; that of events is appended with them. */
   readonly audit: AuditTrail
+  /** The log, for those who read it. */
+  readonly auditLog: Omit<AuditControlDeps, 'agents'>
   readonly capacity: SchedulerCapacity
   /**
    * `all`: runs whatever waits. `own`: only what was queued through this node; the rest waits for
@@ -128,6 +131,7 @@ export function makeNode(deps: NodeDeps): DomainNode {
       return (await Promise.all(findings)).flat()
     },
   }
+  const audit = makeAuditControl({ ...deps.auditLog, agents: deps.agents })
   const as = (actor: Actor): ControlPlane => ({
     agents: makeAgentControl({
       ...shared,
@@ -139,6 +143,7 @@ export function makeNode(deps: NodeDeps): DomainNode {
     sandboxes,
     secrets,
     tokens: makeTokenControl(deps, actor),
+    audit,
     node,
   })
 

@@ -27,7 +27,7 @@ export function makeInMemoryAudit(
   const listeners = new Set<(entries: readonly StoredEntry[]) => void>()
   let stored: StoredEntry[] = []
   let head = emptyHead
-  let checkpoint: StoredCheckpoint | undefined
+  const checkpoints = new Map<number, StoredCheckpoint>()
 
   const append = (entries: readonly AuditEntry[]): void => {
     if (entries.length === 0) return
@@ -89,11 +89,15 @@ export function makeInMemoryAudit(
       stored = stored.filter(({ index }) => index >= before)
       append([entry])
     },
-    async checkpoint() {
-      return checkpoint
+    async size() {
+      return head.size
+    },
+    async checkpoints() {
+      return [...checkpoints.values()].sort((a, b) => a.size - b.size)
     },
     async saveCheckpoint(saved) {
-      checkpoint = saved
+      await Promise.resolve()
+      checkpoints.set(saved.size, saved)
     },
     subscribe(listener) {
       const entry = (entries: readonly StoredEntry[]) => listener(entries)

@@ -1,5 +1,6 @@
 export { aManifest } from './a-manifest.ts'
 export { anIdentity } from './an-identity.ts'
+export { makeFakeAuditLog, makeFakeNotary } from './fake-notary.ts'
 export {
   type InMemoryStore,
   type InMemoryStoreOptions,

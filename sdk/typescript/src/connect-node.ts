@@ -1,5 +1,6 @@
 import type { ControlPlane, Secret } from '@aegis/core'
 import { makeAgentClient } from './agent-client.ts'
+import { makeAuditClient } from './audit-client.ts'
 import { makeExecutionClient } from './execution-client.ts'
 import { type Fetch, makeHttpTransport } from './http-transport.ts'
 import { makeImageClient } from './image-client.ts'
@@ -42,6 +43,7 @@ export function connectNode(connection: NodeConnection): ControlPlane {
     images: makeImageClient(transport),
     sandboxes: makeSandboxClient(transport),
     secrets: makeSecretClient(transport),
+    audit: makeAuditClient(transport, reconnect),
     tokens: makeTokenClient(transport),
     node: makeNodeClient(transport),
   }

@@ -25,6 +25,8 @@ export interface HttpTransport {
   readonly url: string
   /** @throws AegisError what the node answered · `node.unreachable` · `node.bad-answer` · `node.slow` */
   call<Answer>(call: Call, schema: ZodType<Answer>): Promise<Answer>
+  /** The bytes of an answer that is no JSON, at most 32 MiB. @throws as `call` */
+  bytes(call: Call): Promise<Uint8Array>
   /** Resolves once the node has answered; the messages fail when the connection breaks. */
   stream(call: StreamCall): Promise<AsyncIterable<StreamMessage>>
 }
@@ -55,25 +57,35 @@ export function makeHttpTransport(options: TransportOptions): HttpTransport {
     return response
   }
 
+  async function inTime<Answer>(
+    call: Call,
+    accept: string,
+    read: (response: Response) => Promise<Answer>,
+  ): Promise<Answer> {
+    const deadline = AbortSignal.timeout(options.timeoutMs)
+    const signal = call.signal === undefined ? deadline : AbortSignal.any([call.signal, deadline])
+    try {
+      return await read(await send(call, { accept }, signal))
+    } catch (error) {
+      call.signal?.throwIfAborted()
+      if (deadline.aborted) throw slow(call, options.timeoutMs)
+      throw translate(error, call, base)
+    }
+  }
+
   return {
     url: base,
 
     async call(call, schema) {
-      const deadline = AbortSignal.timeout(options.timeoutMs)
-      const signal = call.signal === undefined ? deadline : AbortSignal.any([call.signal, deadline])
-      let answer: unknown
-      try {
-        const response = await send(call, { accept: 'application/json' }, signal)
-        answer = response.status === 204 ? undefined : await response.json()
-      } catch (error) {
-        call.signal?.throwIfAborted()
-        if (deadline.aborted) throw slow(call, options.timeoutMs)
-        throw translate(error, call, base)
-      }
+      const answer = await inTime(call, 'application/json', (response) =>
+        response.status === 204 ? Promise.resolve(undefined) : response.json(),
+      )
       const parsed = schema.safeParse(answer)
       if (!parsed.success) throw badAnswer(call, base, parsed.error)
       return parsed.data
     },
+
+    bytes: (call) => inTime(call, '*/*', (response) => readBytes(response)),
 
     async stream({ lastEventId, ...call }) {
       const { signal } = call
@@ -93,6 +105,21 @@ export function makeHttpTransport(options: TransportOptions): HttpTransport {
       }
     },
   }
+}
+
+const maxAnswerBytes = 32 * 1024 * 1024
+
+/** @throws SyntaxError when there are too many */
+async function readBytes({ body }: Response): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of body ?? []) {
+    length += chunk.length
+    if (length > maxAnswerBytes)
+      throw new SyntaxError(`An answer of more than ${maxAnswerBytes} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
 }
 
 async function* readMessages(response: Response): AsyncGenerator<StreamMessage> {

@@ -28,14 +28,22 @@ export async function* readStream(
  * What work on the node ends with, told as the message `last`; until then it says how far it is.
  * @throws what `readStream` throws
  */
-export async function readOutcome<Outcome>(
+export const readOutcome = <Outcome>(
   transport: HttpTransport,
   call: StreamCall,
   last: { readonly event: string; readonly schema: ZodType<Outcome> },
   onProgress: (progress: PullProgress) => void,
+): Promise<Outcome> => readWork(transport, call, last, { schema: pullProgress, hear: onProgress })
+
+/** The same, of work with another kind of progress. */
+export async function readWork<Outcome, Progress>(
+  transport: HttpTransport,
+  call: StreamCall,
+  last: { readonly event: string; readonly schema: ZodType<Outcome> },
+  progress: { readonly schema: ZodType<Progress>; readonly hear: (news: Progress) => void },
 ): Promise<Outcome> {
   for await (const message of readStream(transport, call)) {
-    if (message.event === 'progress') onProgress(parseData(message, pullProgress))
+    if (message.event === 'progress') progress.hear(parseData(message, progress.schema))
     if (message.event === last.event) return parseData(message, last.schema)
   }
   throw broken(transport.url, undefined)
