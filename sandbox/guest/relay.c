@@ -119,6 +119,8 @@ static size_t describe(const struct guest *guest, unsigned index, int fd, uint8_
   write_u16(payload + 1, destination.port);
   if (destination.is_ipv6)
     return is_loopback(&destination) ? 0 : 3 + ipv6_text(destination.ipv6, host);
+  /* That a name such as localhost has this address does not make it one of the network's. */
+  if (listener->address == 0 && destination.ipv4 == INADDR_LOOPBACK) return 0;
   size_t length = name_of_address(&guest->names, destination.ipv4, host);
   if (length > 0) return 3 + length;
   if (listener->address == 0 && is_loopback(&destination)) return 0;

@@ -14,6 +14,8 @@ import {
 import { FrameType } from './wire/frame.ts'
 import { PAYLOAD_MAX_BYTES, WINDOW_LARGE_BYTES } from './wire/limits.ts'
 
+const tcp = (host: string): Buffer => Buffer.concat([Buffer.from([1, 1, 187]), Buffer.from(host)])
+
 describe('a guest that breaks the protocol', () => {
   type Act = (guest: FakeGuest) => void
   const chunk = Buffer.alloc(PAYLOAD_MAX_BYTES)
@@ -111,6 +113,38 @@ describe('a guest that breaks the protocol', () => {
       'notices without end',
       (guest) => {
         for (let i = 0; i < 1100; i++) guest.send(FrameType.notice, 0, Buffer.from('\x01a.com'))
+      },
+    ],
+    [
+      'wants to connect to a name in an odd form',
+      (guest) => guest.send(FrameType.connect, guestChannel, tcp('Evil.example')),
+    ],
+    [
+      'wants to connect to a name that breaks lines',
+      (guest) => guest.send(FrameType.connect, guestChannel, tcp('a.example\r\nx')),
+    ],
+    [
+      'wants to connect to an address in an odd form',
+      (guest) => guest.send(FrameType.connect, guestChannel, tcp('0x7f.1')),
+    ],
+    [
+      'wants the proxy to connect somewhere',
+      (guest) => guest.send(FrameType.connect, guestChannel, Buffer.from('\x02\x01\xbba.example')),
+    ],
+    [
+      'wants to connect in a way that nobody knows',
+      (guest) => guest.send(FrameType.connect, guestChannel, Buffer.from([3, 0, 0])),
+    ],
+    ['notices what nobody knows', (guest) => guest.send(FrameType.notice, 0, Buffer.from('\x04a'))],
+    [
+      'notices half an address',
+      (guest) => guest.send(FrameType.notice, 0, Buffer.from([3, 6, 6, 1, 2, 3, 4, 0, 80])),
+    ],
+    [
+      'notices denied connections without end',
+      (guest) => {
+        for (let i = 0; i < 1100; i++)
+          guest.send(FrameType.notice, 0, Buffer.from([3, 6, 4, 8, 8, i >> 8, i & 255, 0, 80]))
       },
     ],
     [

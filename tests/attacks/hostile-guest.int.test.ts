@@ -78,6 +78,13 @@ describeOnHosts(hostKinds, 'a guest that was taken over', (kind) => {
     ['connect-to-nonsense', 'protocol_violation'],
     ['connect-flood', 'protocol_violation'],
     ['connect-twice', 'protocol_violation'],
+    ['connect-to-odd-name', 'protocol_violation'],
+    ['connect-to-line-break', 'protocol_violation'],
+    ['connect-to-odd-address', 'protocol_violation'],
+    ['connect-through-proxy', 'protocol_violation'],
+    ['notice-of-nothing', 'protocol_violation'],
+    ['notice-of-half-an-address', 'protocol_violation'],
+    ['notice-of-connections-flood', 'protocol_violation'],
     ['notice-flood', 'protocol_violation'],
     ['notice-with-controls', 'protocol_violation'],
   ])('ends its own sandbox and nothing else: %s is %s', async (mode, cause) => {

@@ -1,8 +1,10 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { ConnectTarget, SandboxNetwork, SandboxNotice, SandboxSpec } from '@aegis/core'
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { hostKinds } from '../contract/hosts/host-kinds.ts'
 import { never, openHostScene } from '../contract/hosts/host-scene.ts'
@@ -108,6 +110,104 @@ describeOnHosts(hostKinds, 'from inside a sandbox', (kind) => {
       const script = `require('node:dns').lookup('example.com', (error, address) => console.log(error?.code ?? address))`
       const { stdout } = await box().node(script)
       expect(stdout.toString().trim()).toMatch(/ENOTFOUND|EAI_AGAIN/)
+    })
+  })
+
+  describe('that has a network', () => {
+    afterEach(() => scene.host.tidy())
+    const network: SandboxNetwork = {
+      names: ['api.example.com'],
+      suffixes: ['example.org'],
+      ports: [443],
+      proxy: true,
+    }
+    /** A box, perhaps with one of the payloads, that remembers what it told. */
+    const openWith = async (payload?: string) => {
+      const notices: SandboxNotice[] = []
+      const calls: ConnectTarget[] = []
+      const programs = payload && {
+        'payload.cjs': await readFile(new URL(`./payloads/${payload}.cjs`, import.meta.url)),
+      }
+      const onConnect: SandboxSpec['onConnect'] = (target, stream) => {
+        calls.push(target)
+        stream.destroy()
+      }
+      const overrides = { network, onNotice: (one: SandboxNotice) => notices.push(one), onConnect }
+      const box = await openAttackBox(scene.host, overrides, programs || {})
+      const attack = async (...args: readonly string[]) =>
+        (await box.sh('exec node /workspace/payload.cjs "$@"', ...args)).stdout.toString().trim()
+      const guestPages = async () =>
+        Number((await box.sh('cat /proc/1/statm')).stdout.toString().split(' ')[1])
+      return { box, notices, calls, attack, guestPages }
+    }
+
+    it.each([
+      ['below a suffix', 'example.org', { 0: 1024, 2: 8976 }],
+      ['that nobody permitted', 'evil.example', { 3: 10_000 }],
+    ])(
+      '10,000 questions for names %s cost a bounded amount of memory and notices',
+      async (_, suffix, codes) => {
+        const { notices, attack, guestPages } = await openWith('dns-flood')
+        const before = await guestPages()
+        const began = performance.now()
+        expect(JSON.parse(await attack('10000', suffix))).toEqual(codes)
+        const seconds = (performance.now() - began) / 1000
+        // All there is to remember is 1,024 names of 254 bytes.
+        expect((await guestPages()) - before).toBeLessThan((1 << 20) / 4096)
+        expect(notices.length).toBeGreaterThan(0)
+        expect(notices.length).toBeLessThan(150 + 25 * seconds)
+      },
+      120_000,
+    )
+
+    it('what is no question of DNS gets no answer and does no harm', async () => {
+      const { attack, notices } = await openWith('dns-garbage')
+      expect(await attack()).toBe('3')
+      for (const notice of notices) expect(notice.kind).toBe('dns-denied')
+    })
+
+    it('names that end up in a log are plain', async () => {
+      const { box, notices } = await openWith()
+      const ask = `require('node:dns').resolve4(process.argv[1], (error) => console.log(error?.code))`
+      for (const name of ['\x1b[2J.example', 'a b.example', 'a\n.example', 'ä.example', "'; --"])
+        expect((await box.node(ask, name)).stdout.toString()).not.toBe('undefined\n')
+      for (const notice of notices)
+        expect(JSON.stringify(notice)).toMatch(/^\{"kind":"dns-denied","name":"[a-z0-9._-]+"\}$/)
+    })
+
+    it('whoever knocks at every address and port is told at a pace, and reaches nothing', async () => {
+      const { box, notices, calls } = await openWith()
+      const script = `
+        const [net, dgram] = [require('node:net'), require('node:dgram')]
+        const udp = dgram.createSocket('udp4').on('error', () => {})
+        const tcp = (host, port) => new Promise((done) =>
+          net.connect(port, host).on('connect', () => console.log('connected', host, port)).on('error', done).on('close', done))
+        const run = async () => {
+          for (let at = 1; at <= 2000; at++) {
+            udp.send('x', 1 + at, '10.0.' + (at >> 8) + '.' + (at & 255), () => {})
+            await Promise.all([tcp('192.0.2.' + (at & 255), 1000 + at), tcp('2001:db8::' + at.toString(16), 1000 + at)])
+          }
+          console.log('done')
+          process.exit()
+        }
+        run()`
+      const began = performance.now()
+      expect((await box.node(script)).stdout.toString()).toBe('done\n')
+      const seconds = (performance.now() - began) / 1000
+      expect(calls).toEqual([])
+      expect(notices.length).toBeLessThan(40 + 11 * seconds)
+      const { capturesAddresses } = scene.capabilities
+      expect(notices.length > 0).toBe(capturesAddresses)
+      expect(new Set(notices.map(({ kind }) => kind)).size).toBe(capturesAddresses ? 1 : 0)
+    }, 120_000)
+
+    it('the sockets of the guest are not to be had', async () => {
+      const { box } = await openWith()
+      const { stdout } = await box.sh(
+        'for fd in /proc/self/fd/*; do readlink $fd; done | grep -c socket; (cd /proc/1/fd && echo open) 2>/dev/null; ' +
+          'cat /proc/net/raw /proc/net/raw6 >/dev/null; echo end',
+      )
+      expect(stdout.toString()).toBe('0\nend\n')
     })
   })
 

@@ -112,7 +112,11 @@ export const posixCommands: ContractCommands = {
         const socket = require('node:dgram').createSocket(host.includes(':') ? 'udp6' : 'udp4')
         const end = (word) => { process.stdout.write(word); process.exit() }
         socket.on('error', (error) => end(error.code))
-        socket.connect(Number(port), host, () => { socket.send('x'); setTimeout(end, 1000, '') })`,
+        socket.connect(Number(port), host, (error) => {
+          if (error) return end(error.code)
+          socket.send('x')
+          setTimeout(end, 1000, '')
+        })`,
         host,
         `${port}`,
       ),

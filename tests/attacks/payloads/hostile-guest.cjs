@@ -99,6 +99,16 @@ const afterHello = {
     send(frame(23, 0x80000001, Buffer.from([0, 0, 0])))
     send(frame(23, 0x80000001, Buffer.from([0, 0, 0])))
   },
+  'connect-to-odd-name': () => send(frame(23, 0x80000001, Buffer.from('\x01\x00\x50A.example'))),
+  'connect-to-line-break': () =>
+    send(frame(23, 0x80000001, Buffer.from('\x01\x00\x50a.example\r\nx'))),
+  'connect-to-odd-address': () => send(frame(23, 0x80000001, Buffer.from('\x01\x00\x50127.1'))),
+  'connect-through-proxy': () => send(frame(23, 0x80000001, Buffer.from('\x02\x00\x50a.example'))),
+  'notice-of-nothing': () => send(frame(8, session, Buffer.from('\x09a.example'))),
+  'notice-of-half-an-address': () =>
+    send(frame(8, session, Buffer.from([3, 6, 6, 1, 2, 3, 4, 0, 80]))),
+  'notice-of-connections-flood': () =>
+    flood(frame(8, session, Buffer.from([3, 6, 4, 8, 8, 8, 8, 0, 80]))),
   'notice-flood': () =>
     flood(frame(8, session, Buffer.concat([Buffer.from([1]), Buffer.from('a.example')]))),
   'notice-with-controls': () => send(frame(8, session, Buffer.from('\x01\x1b[2Jx\n'))),
