@@ -69,6 +69,11 @@ const record = 'network.connect'
 const replaced = new Set(['host', 'content-length', 'expect'])
 
 function framing({ httpVersion }: IncomingMessage, headers: Headers): RequestHead['body'] {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0')
+    throw smuggled('It is of no version of HTTP/1.')
+  if (httpVersion === '1.1' && valuesOf(headers, 'host').length === 0) {
+    throw smuggled('It names no host.')
+  }
   for (const [name, value] of headers) {
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) || !/^[\t -~\x80-\xff]*$/.test(value)) {
       throw smuggled('A header has characters that none may have.')

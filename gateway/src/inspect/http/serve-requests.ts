@@ -35,6 +35,8 @@ export function makeRequestServer({ connect }: RequestServerOptions = {}): Reque
   const server = createServer({
     maxHeaderSize: inspectLimits.headBytes,
     insecureHTTPParser: false,
+    // `readHead` looks at it, and records what it refuses.
+    requireHostHeader: false,
     // Node measures these on sockets it listens for; `watchHead` does it for any stream.
     headersTimeout: 0,
     requestTimeout: 0,
@@ -138,10 +140,14 @@ async function answer(conversation: Conversation, asked: Asked): Promise<void> {
     record(conversation, incoming, error)
     const broken = conversation.signal.aborted || outgoing.headersSent || outgoing.destroyed
     if (broken) incoming.socket.destroy()
-    else sendFault(outgoing, error, upgrade !== undefined || !incoming.complete)
+    else sendFault(outgoing, error, upgrade !== undefined || !incoming.complete || isSuspect(error))
   }
   if (!incoming.complete) linger(incoming.socket)
 }
+
+/** What comes behind a request that is read in two ways may be a part of it. */
+const isSuspect = (error: unknown): boolean =>
+  error instanceof AegisError && error.details.record !== undefined
 
 /** Tells the record of what was refused here, and the log of what went wrong. */
 function record(conversation: Conversation, incoming: IncomingMessage, error: unknown): void {
