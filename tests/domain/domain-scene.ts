@@ -17,6 +17,7 @@ import {
   makeNode,
   type NodeConfig,
   outputValidator,
+  type PolicyEngine,
   parseNodeConfigValue,
   placeholderPrefix,
   type SandboxCounts,
@@ -47,6 +48,7 @@ interface SceneOptions {
   readonly warmPool?: Partial<NodeConfig['spec']['runtime']['warm_pool']>
   readonly clock?: Clock
   readonly gateway?: AgentGateway
+  readonly policies?: PolicyEngine
   readonly logger?: Logger
   /** A store that outlives the node, to start another on it. */
   readonly store?: InMemoryStore
@@ -89,7 +91,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     ...store,
     config: configWith(options.warmPool ?? { enabled: false }, options.hostPaths),
     gateway: options.gateway ?? closedGateway,
-    policies: openPolicies,
+    policies: options.policies ?? openPolicies,
     vault: makeInMemoryVault(),
     audit: forgetfulTrail,
     auditLog: makeFakeAuditLog(store.audit),

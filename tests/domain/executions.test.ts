@@ -1,5 +1,5 @@
-import { AegisError, type ExecutionEvent } from '@aegis/core'
-import { aManifest, makeInMemoryStore } from '@aegis/core/testing'
+import { AegisError, type ExecutionEvent, type PolicyEngine } from '@aegis/core'
+import { aManifest, makeInMemoryStore, openPolicies } from '@aegis/core/testing'
 import { describe, expect, it } from 'vitest'
 import { forever, openScene } from './domain-scene.ts'
 
@@ -220,6 +220,33 @@ describe('a node that stops', () => {
     const events = await second.finished(id)
     expect(types(events)).toContain('interrupted')
     expect(events.at(-1)).toMatchObject({ type: 'execution.completed', output: 'again' })
+  })
+})
+
+describe('what an operator has taken back since the deploy', () => {
+  it('is not lent to a sandbox, and the execution says so', async () => {
+    const denied = { allow: false, policies: ['late.cedar#1'], because: 'late.cedar#1 forbids it.' }
+    const policies: PolicyEngine = {
+      ...openPolicies,
+      forAgent: (agent) => ({
+        decide: (request) =>
+          request.action === 'fs.read' ? denied : openPolicies.forAgent(agent).decide(request),
+      }),
+    }
+    const scene = await openScene({ policies })
+    const manifest = aManifest('reader', { filesystem: { read: ['/srv/data'] } })
+    await scene.plane.agents.deploy(manifest)
+    const events = await scene.finished(await scene.plane.executions.execute('reader', ''))
+    expect(types(events)).not.toContain('sandbox-booted')
+    expect(events.find(({ type }) => type === 'execution.denied')).toMatchObject({
+      action: 'fs.read',
+      subject: '/srv/data',
+      policies: ['late.cedar#1'],
+    })
+    expect(events.at(-1)).toMatchObject({
+      type: 'execution.failed',
+      failure: { cause: 'denied', message: 'late.cedar#1 forbids it.' },
+    })
   })
 })
 

@@ -173,7 +173,8 @@ function decideEnd(
         usage,
         at,
       }
-      if (iteration < maxIterations && failure.cause !== 'unsupported') return [refused]
+      const final = failure.cause === 'unsupported' || failure.cause === 'denied'
+      if (iteration < maxIterations && !final) return [refused]
       return [refused, { type: 'execution.failed', failure, iterations: iteration, at }]
     }
     case 'timed-out': {

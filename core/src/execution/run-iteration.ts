@@ -2,7 +2,8 @@ import { planEgress } from '../egress/plan-egress.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { ExecutionId } from '../kernel/ids.ts'
 import type { SecurityConfig } from '../node/security-config-schema.ts'
-import type { PolicyEngine } from '../policy/policy-engine.ts'
+import { deniedPath } from '../policy/lent-paths.ts'
+import type { AgentPolicy } from '../policy/policy-engine.ts'
 import type { Occupant } from '../pool/door-slot.ts'
 import { type PrepareDeps, type PreparedSandbox, prepareSandbox } from '../pool/prepare-sandbox.ts'
 import type { SandboxRecipe } from '../pool/sandbox-recipe.ts'
@@ -22,7 +23,6 @@ import { type IterationResult, judge, type Validator } from './validate-iteratio
 
 export interface IterationDeps extends PrepareDeps {
   readonly gateway: AgentGateway
-  readonly policies: Pick<PolicyEngine, 'forAgent'>
   readonly vault: SecretVault
   readonly security: Pick<SecurityConfig, 'egress'>
   readonly validators: readonly Validator[]
@@ -62,8 +62,10 @@ export async function runIteration(
 ): Promise<IterationOutcome> {
   const trace = { connected: false }
   try {
-    const minted = mintSecrets(deps.vault, deps.ids, plan.manifest)
-    const own = { ...plan, minted }
+    const { manifest } = plan
+    const policy = deps.policies.forAgent({ name: manifest.metadata.name, manifest })
+    await refuseLentPaths(deps, plan, policy)
+    const own = { ...plan, policy, minted: mintSecrets(deps.vault, deps.ids, manifest) }
     using door = admit(deps, own)
     const occupant = occupantOf(deps, plan, door, trace)
     for (let { pool } = deps; ; pool = undefined) {
@@ -265,14 +267,27 @@ async function verdictOn(
     : { kind: 'refused', output, failure: verdict.failure, usage }
 }
 
+/** An operator may have taken back what the manifest was granted at its deploy. */
+async function refuseLentPaths(
+  { clock }: IterationDeps,
+  { manifest, iteration, note }: IterationPlan,
+  policy: AgentPolicy,
+): Promise<void> {
+  const denial = deniedPath(policy, manifest)
+  if (denial === undefined) return
+  await note({ type: 'execution.denied', ...denial, iteration, at: clock.now() })
+  throw new AegisError('denied', 'policy.denied', denial.reason)
+}
+
 /** A plan with what only this one run of it has. */
 interface OwnPlan extends IterationPlan {
+  readonly policy: AgentPolicy
   readonly minted: MintedSecrets
 }
 
 function admit(
-  { gateway, policies, security, clock }: IterationDeps,
-  { executionId, agentId, manifest, iteration, note, minted }: OwnPlan,
+  { gateway, security, clock }: IterationDeps,
+  { executionId, agentId, manifest, iteration, note, policy, minted }: OwnPlan,
 ): SandboxDoor {
   const { model, temperature } = manifest.spec.runtime
   const { name } = manifest.metadata
@@ -285,7 +300,7 @@ function admit(
       iteration,
       defaultModel: model,
       temperature,
-      policy: policies.forAgent({ name, manifest }),
+      policy,
       egress: planEgress(manifest, security),
       secrets: minted.secrets,
     },

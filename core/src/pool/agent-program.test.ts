@@ -76,9 +76,22 @@ it('asks for the kernel that the manifest asks for, and shares no path of the sa
     runtime: { sandbox: 'gvisor' },
     filesystem: { read: ['/srv', '/tmp/x'], write: ['/workspace'] },
   })
-  const own = { id: sandboxId('s'), onConnect: () => undefined }
+  const own = { id: sandboxId('s'), onConnect: () => undefined, mayKnow: () => true }
   const spec = specOf(recipe(manifest), own)
   expect(spec).toMatchObject({ id: 's', applicationKernel: 'gvisor' })
   expect(spec.filesystem).toEqual({ read: ['/srv'], write: [], readOnly: false })
   expect(specOf(recipe(aManifest('a')), own)).not.toHaveProperty('applicationKernel')
+})
+
+it('lets a sandbox know only the names that the policy lets it know', () => {
+  const manifest = aManifest('a', {
+    network: { mode: 'allow', allowlist: ['a.com', 'b.com', '*.c.com'] },
+  })
+  const mayKnow = (name: string) => name !== 'a.com'
+  const { network } = specOf(recipe(manifest), {
+    id: sandboxId('s'),
+    onConnect: () => undefined,
+    mayKnow,
+  })
+  expect(network).toMatchObject({ names: ['b.com'], suffixes: ['c.com'] })
 })

@@ -8,8 +8,10 @@ import { AegisError } from '../kernel/aegis-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type ExecutionId, executionId, type Ids } from '../kernel/ids.ts'
 import type { Logger } from '../kernel/logger.ts'
+import type { PolicyEngine } from '../policy/policy-engine.ts'
 import type { LiveSandbox, LiveSandboxes } from '../sandbox/live-sandboxes.ts'
 import type { LimitCause, Sandbox, SandboxFile, SandboxProcess } from '../sandbox/sandbox.ts'
+import type { SandboxSpec } from '../sandbox/sandbox-spec.ts'
 import { type AgentProgram, type BootstrapOf, programOf } from './agent-program.ts'
 import { type DoorSlot, makeDoorSlot, type Occupant } from './door-slot.ts'
 import { type SandboxRecipe, specOf } from './sandbox-recipe.ts'
@@ -17,6 +19,7 @@ import { type SandboxRecipe, specOf } from './sandbox-recipe.ts'
 export interface PrepareDeps {
   readonly bootstrap: BootstrapOf
   readonly gateway: Pick<AgentGateway, 'trustBundle'>
+  readonly policies: Pick<PolicyEngine, 'forAgent'>
   readonly sandboxes: LiveSandboxes
   readonly clock: Clock
   readonly ids: Ids
@@ -67,6 +70,7 @@ export async function prepareSandbox(
   try {
     const sandbox = await boot(
       recipe,
+      deps.policies,
       { id, onConnect: slot.onConnect, onNotice: slot.onNotice },
       signal,
     )
@@ -122,11 +126,15 @@ function enter(
 
 async function boot(
   recipe: SandboxRecipe,
-  own: Parameters<typeof specOf>[1],
+  policies: PrepareDeps['policies'],
+  own: Pick<SandboxSpec, 'id' | 'onConnect' | 'onNotice'>,
   signal: AbortSignal,
 ): Promise<Sandbox> {
+  const { manifest } = recipe
+  const policy = policies.forAgent({ name: manifest.metadata.name, manifest })
+  const mayKnow = (name: string) => policy.decide({ action: 'dns.resolve', name }).allow
   try {
-    return await recipe.runtime.boot(specOf(recipe, own), signal)
+    return await recipe.runtime.boot(specOf(recipe, { ...own, mayKnow }), signal)
   } catch (error) {
     if (!(error instanceof AegisError) || error.kind === 'unsupported') throw error
     const message = `The sandbox did not come up: ${error.message}`

@@ -20,10 +20,15 @@ export interface SandboxRecipe {
 export const recipeKey = ({ agentId, agentRevision, runtime, image }: SandboxRecipe): string =>
   [agentId, agentRevision, runtime.isolation, image?.digest ?? image?.id ?? ''].join(' ')
 
+/** What a sandbox has by itself, and which names it may know. */
+export interface OwnParts extends Pick<SandboxSpec, 'id' | 'onConnect' | 'onNotice'> {
+  readonly mayKnow: (name: string) => boolean
+}
+
 /** What a runtime is asked to boot. */
 export function specOf(
   { manifest, image, limits }: SandboxRecipe,
-  own: Pick<SandboxSpec, 'id' | 'onConnect' | 'onNotice'>,
+  { mayKnow, ...own }: OwnParts,
 ): SandboxSpec {
   const { sandbox } = manifest.spec.runtime
   const network = sandboxNetwork(manifest)
@@ -32,7 +37,9 @@ export function specOf(
     interpreter: interpreterOf(manifest, image),
     limits,
     filesystem: filesystemOf(manifest),
-    ...(network !== undefined && { network }),
+    ...(network !== undefined && {
+      network: { ...network, names: network.names.filter(mayKnow) },
+    }),
     ...(sandbox === 'gvisor' && { applicationKernel: sandbox }),
   }
 }
