@@ -31,6 +31,15 @@ await build({
     js: "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);",
   },
 })
+// A file of its own, which shares nothing with the command that it checks upon.
+await build({
+  entryPoints: { 'aegis-audit-verify': join(root, 'security/src/audit/verify-main.ts') },
+  outdir: dist,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+})
 putCedar()
 await putProgram('guest', await locateGuest({ buildDirectory }))
 await putProgram('launch', await locateLauncher({ buildDirectory }))

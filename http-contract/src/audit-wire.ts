@@ -55,7 +55,6 @@ const auditFinding = z.object({
     'hash-changed',
     'root',
     'truncated',
-    'rewritten',
     'unsigned',
   ]),
   index: z.int().optional(),

@@ -3,8 +3,11 @@ export { isOwnToken, mintToken } from './access/mint-token.ts'
 export { isJwt } from './access/oidc-authenticator.ts'
 export { openOidc } from './access/open-oidc.ts'
 export { openTokenAuthenticator, type TokenAuthenticator } from './access/token-authenticator.ts'
+export { type ExportOutcome, exportLog, type ReadableLog } from './audit/export-log.ts'
 export { openAuditNotary } from './audit/open-audit-notary.ts'
 export { startRetention } from './audit/retention.ts'
+export { verifyExport } from './audit/verify-export.ts'
+export { readVerifierKey, verifyHome } from './audit/verify-home.ts'
 export { openPolicyEngine, type PolicyEngineOptions } from './policy/open-policy-engine.ts'
 export {
   type OpenedVault,

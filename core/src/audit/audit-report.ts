@@ -36,7 +36,6 @@ export type AuditFindingCode =
   | 'hash-changed' // Hashes do not lead to the one above them: entries and hashes were changed alike.
   | 'root' // The tree is not the one that was signed.
   | 'truncated' // The log is shorter than what was signed.
-  | 'rewritten' // It does not begin with what an older checkpoint says.
   | 'unsigned' // The checkpoint is not signed by the key.
 
 export interface AuditProgress {

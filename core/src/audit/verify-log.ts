@@ -28,8 +28,10 @@ export interface VerifyLogOptions {
   readonly hash: MerkleHash
   readonly origin: string
   readonly source: LogSource
-  /** Signed ones, whose signatures were checked: the tree must begin with each. The last counts. */
+  /** Signed ones, whose signatures were checked, the smallest first: the tree must begin with each. */
   readonly checkpoints: readonly Checkpoint[]
+  /** The one that is told in the report; absent: the last. */
+  readonly current?: Checkpoint
   /** Bodies before this one are not asked for. Default 0. */
   readonly from?: number
   readonly findings?: FindingList
@@ -51,7 +53,7 @@ export async function verifyLog(options: VerifyLogOptions): Promise<AuditReport>
   await verifyLevels(options, findings)
   await verifyRoots(options, findings)
   const dropped = noteDropped(bundles, from, findings)
-  const last = checkpoints.at(-1)
+  const last = options.current ?? checkpoints.at(-1)
   return {
     origin,
     size,
