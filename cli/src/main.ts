@@ -71,6 +71,11 @@ async function runInvocation(
     readStdin: async () => (await import('./input/read-stdin.ts')).readStdin(process.stdin),
     confirm: async (question) =>
       (await import('./input/confirm.ts')).confirm(question, { terminal, stdin: process.stdin }),
+    askHidden: async (question) =>
+      (await import('./input/ask-hidden.ts')).askHidden(question, {
+        terminal,
+        stdin: process.stdin,
+      }),
     self: [process.execPath, entryPath],
     connect: async () => (await import('./node/connect.ts')).connect(connectOptions),
     connectRunning: async () => (await import('./node/connect.ts')).connectRunning(connectOptions),

@@ -7,6 +7,7 @@ import {
 } from './control-plane-host.ts'
 import { describeControlPlaneImages } from './control-plane-images.ts'
 import { describeControlPlaneSandboxes } from './control-plane-sandboxes.ts'
+import { describeControlPlaneSecrets } from './control-plane-secrets.ts'
 
 for (const [name, open] of [
   ['the node itself', openMemoryNode],
@@ -15,6 +16,7 @@ for (const [name, open] of [
   describeControlPlane(name, open)
   describeControlPlaneImages(name, open)
   describeControlPlaneSandboxes(name, open)
+  describeControlPlaneSecrets(name, open)
 }
 
 async function openOverHttp(options?: MemoryNodeOptions): Promise<ImagePlaneHost> {

@@ -11,6 +11,8 @@ export interface TestApp extends AsyncDisposable {
   readonly app: FastifyInstance
   /** What was logged as an error. */
   readonly bugs: object[]
+  /** What was logged at all. */
+  readonly logged: unknown[]
 }
 
 /** The API without a port, to inject requests into. */
@@ -21,21 +23,27 @@ export async function openTestApp(
     bindAddress = '127.0.0.1',
     allowedHosts = ['aegis.example'],
     servesMetrics = true,
+    audit = forgetfulTrail,
   } = {},
 ): Promise<TestApp> {
   const bugs: object[] = []
+  const logged: unknown[] = []
+  const log = (...line: readonly unknown[]) => void logged.push(line)
   const logger: Logger = {
-    debug() {},
-    info() {},
-    warn() {},
-    error: (fields) => bugs.push(fields),
+    debug: log,
+    info: log,
+    warn: log,
+    error(fields, message) {
+      bugs.push(fields)
+      log(fields, message)
+    },
   }
   const closing = new AbortController()
   const app = await buildApp(
     {
       node: { as: () => controlPlane, agentNames: namesOf(controlPlane) },
       policies: openPolicies,
-      audit: forgetfulTrail,
+      audit,
       clock: { now: () => new Date().toISOString(), monotonicMs: () => performance.now(), sleep },
       rates: { requestsPerMinute: 1_000_000, failuresPerMinute: 100_000 },
       authenticate: async (given) =>
@@ -53,6 +61,7 @@ export async function openTestApp(
   return {
     app,
     bugs,
+    logged,
     async [Symbol.asyncDispose]() {
       closing.abort()
       await app.close()

@@ -1,3 +1,4 @@
+import type { HiddenAnswer } from '../input/ask-hidden.ts'
 import type { Connection } from '../node/connect.ts'
 import type { Interrupts } from '../terminal/interrupts.ts'
 import type { Terminal } from '../terminal/terminal.ts'
@@ -18,6 +19,8 @@ export interface CommandContext {
   readonly readStdin: () => Promise<string>
   /** Asks a person; undefined where nobody can answer. */
   readonly confirm: (question: string) => Promise<boolean | undefined>
+  /** The same, for an answer that is not shown while it is typed. */
+  readonly askHidden: (question: string) => Promise<HiddenAnswer | undefined>
   /** The argv that starts this very program again, as a daemon. */
   readonly self: readonly [string, ...string[]]
   /** The daemon of this AEGIS_HOME, or, where none runs, a node inside this process. */

@@ -29,6 +29,24 @@ export function parseInterval(text: string): number {
   return seconds
 }
 
+/** Of an option that may be given many times: also `a,b` in one. @throws InvalidArgumentError */
+export function parseList(text: string, before: readonly string[] = []): readonly string[] {
+  const words = text.split(',').map((word) => word.trim())
+  if (words.includes('')) throw new InvalidArgumentError('It is empty.')
+  return [...before, ...words]
+}
+
+/** The same for an option that knows its words. */
+export function parseWords(words: readonly string[]): typeof parseList {
+  return (text, before) => {
+    const unknown = parseList(text).find((word) => !words.includes(word))
+    if (unknown !== undefined) {
+      throw new InvalidArgumentError(`Allowed choices are ${words.join(', ')}.`)
+    }
+    return parseList(text, before)
+  }
+}
+
 function wholeNumber(text: string, least: number, most: number): number {
   const number = /^[+-]?\d{1,9}$/.test(text) ? Number(text) : Number.NaN
   if (!(number >= least && number <= most)) {

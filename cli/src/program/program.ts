@@ -5,6 +5,7 @@ import { addConfigCommands } from './config-commands.ts'
 import { addDaemonCommands } from './daemon-commands.ts'
 import { addHostCommands } from './host-commands.ts'
 import { addImageCommands } from './image-commands.ts'
+import { addSecretCommands } from './secret-commands.ts'
 import type { GlobalOptions } from './settings.ts'
 import { logLevels, parseLogLevel, parsePort } from './settings.ts'
 import { addTaskCommands } from './task-commands.ts'
@@ -53,6 +54,7 @@ export function makeProgram(options: {
   addAgentCommands(program, dispatch)
   addTaskCommands(program, dispatch)
   addImageCommands(program, dispatch)
+  addSecretCommands(program, dispatch)
   addConfigCommands(program, dispatch)
   addHostCommands(program, dispatch)
   program.addHelpText('after', firstSteps)

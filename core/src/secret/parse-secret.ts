@@ -7,6 +7,7 @@ import { knownKeys, rule } from '../kernel/field.ts'
 import { type Finding, inputError, quote } from '../kernel/input-error.ts'
 import type { Secret } from '../kernel/secret.ts'
 import { readValue } from '../kernel/source-document.ts'
+import { withoutUndefined } from '../kernel/without-undefined.ts'
 import { type SecretFacts, secretPlaces } from './secret-vault.ts'
 
 /** Bytes of a value in UTF-8. */
@@ -51,7 +52,10 @@ const factsSchema = knownKeys({
  * @throws AegisError `invalid` / `secret.invalid`
  */
 export function parseSecretFacts(facts: Readonly<Record<string, unknown>>): SecretFacts {
-  return checkInput(factsSchema, readValue(facts), { code: 'secret.invalid', freeMaps: [] })
+  return checkInput(factsSchema, readValue(withoutUndefined(facts)), {
+    code: 'secret.invalid',
+    freeMaps: [],
+  })
 }
 
 /**

@@ -21,10 +21,13 @@ export function makeSecretControl({ vault, clock }: Deps): SecretControl {
       const before = vault.list().find((secret) => secret.name === name)
       // What something else wrote into the file is no scope to go on with.
       const known = before?.state === 'intact' ? before : undefined
+      const agents = scope.agents ?? known?.agents
+      const hosts = scope.hosts ?? known?.hosts
+      if (agents === undefined || hosts === undefined) throw withoutScope({ agents, hosts })
       const facts = parseSecretFacts({
         name,
-        agents: scope.agents ?? known?.agents,
-        hosts: scope.hosts ?? known?.hosts,
+        agents,
+        hosts,
         places: scope.places ?? known?.places,
       })
       checkSecretValue(value, facts)
@@ -54,4 +57,15 @@ export function makeSecretControl({ vault, clock }: Deps): SecretControl {
       return vault.rotate(source)
     },
   }
+}
+
+function withoutScope(scope: Readonly<Record<'agents' | 'hosts', unknown>>): AegisError {
+  const remedies = {
+    agents: 'Say which agents may use a new secret: --agent <name>, or --agent "*" for all.',
+    hosts: 'Say where a new secret may be sent: --to api.example.com.',
+  }
+  const problems = (['agents', 'hosts'] as const)
+    .filter((path) => scope[path] === undefined)
+    .map((path) => ({ path, message: 'It is missing.', remedy: remedies[path] }))
+  return inputError('secret.invalid', problems)
 }
