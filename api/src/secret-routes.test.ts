@@ -1,3 +1,4 @@
+import { makeRecordingTrail } from '@aegis/core/testing'
 import { openMemoryNode } from '@aegis/tests/contract/control-plane-host.ts'
 import { expect, it } from 'vitest'
 import { authorized, openTestApp } from './testing/open-test-app.ts'
@@ -6,7 +7,8 @@ const secretText = 'ghp_0123456789abcdef'
 
 async function openScene() {
   const node = await openMemoryNode({ start: false })
-  return openTestApp(node.plane)
+  const audit = makeRecordingTrail()
+  return { ...(await openTestApp(node.plane, { audit })), audit }
 }
 
 const put = (payload: string, url = '/api/secrets/github') =>
@@ -51,4 +53,7 @@ it('answers with what a secret is for, and logs nothing of its value', async () 
     expect(text).not.toContain('ghp_')
   }
   expect(scene.logged.length).toBeGreaterThan(0)
+  await scene.audit.recorded(2)
+  expect(scene.audit.entries[0]).toMatchObject({ type: 'api.called', data: { resource: 'github' } })
+  expect(JSON.stringify(scene.audit.entries)).not.toContain('ghp_')
 })
