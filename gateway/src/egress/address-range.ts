@@ -19,8 +19,14 @@ export function addressRange(text: string): AddressRange {
 
 /** The range of a rule; undefined where the rule speaks of names. */
 export function rangeOfEntry(entry: NetworkEntry): AddressRange | undefined {
-  return entry.kind === 'cidr' ? addressRange(`${entry.address}/${entry.prefixLength}`) : undefined
+  if (entry.kind !== 'cidr') return undefined
+  const range = ranges.get(entry) ?? addressRange(`${entry.address}/${entry.prefixLength}`)
+  ranges.set(entry, range)
+  return range
 }
+
+/** Read once: a manifest may have a thousand, and each connection asks them all. */
+const ranges = new WeakMap<NetworkEntry, AddressRange>()
 
 export const inRange = ({ family, base, freeBits }: AddressRange, address: IpAddress): boolean =>
   address.family === family && address.value >> freeBits === base >> freeBits

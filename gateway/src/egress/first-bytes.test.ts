@@ -22,6 +22,8 @@ describe('what a client speaks', () => {
     ['GET /\xff\xfe HTTP/1.1\r\n'],
     ['GET / HTTP/9.9\r\n'],
     ['PRI * HTTP/1.1\r\n'],
+    [`${'A'.repeat(100)} / HTTP/1.1\r\n`],
+    [' GET / HTTP/1.1\r\n'],
   ])('is HTTP in %j, and in no part of it is it anything else', (text) => {
     expect(told(text)).toBe('http1')
     for (let length = 0; length < text.length - 2; length += 1) {
@@ -43,9 +45,12 @@ describe('what a client speaks', () => {
     ['\x00\x00\x00\x08\x04\xd2\x16\x2f'], // PostgreSQL asks for TLS
     ['\x80\x2e\x01\x03\x01'], // A hello of SSL 2
     ['\x16\x02\x01\x00'],
-    [`${'a'.repeat(65)}`],
-    [`GET /${'a'.repeat(limits.firstLineBytes)}`],
-    ['\n'.repeat(limits.firstLineBytes + 1)],
+    ['{"jsonrpc":"2.0"}'],
+    ['AMQP\x00\x00\x09\x01'],
+    ['0\x0c\x02\x01\x01`\x07'], // LDAP
+    ['0 \x02\x01'],
+    ['\x10\x0e\x00\x04MQTT'],
+    ['CONNECT {"verbose":false}\r\n'], // NATS
   ])('is something else in %j', (text) => {
     expect(told(text)).toBe('other')
   })
@@ -55,6 +60,22 @@ describe('what a client speaks', () => {
     expect(tellProtocol(bytes)).toMatchObject({ kind: 'tls', hello: { serverName: 'a.example' } })
     expect(told('\x16')).toBeUndefined()
     expect(told('\x16\x03\x01\x00\x05\x02\x00\x00\x01\x00')).toBe('malformed')
+  })
+
+  it.each([
+    ['an alert before it', '\x15\x03\x01\x00\x02\x01\x00'],
+    ['a change of keys before it', '\x14\x03\x03\x00\x01\x01'],
+    ['data before it', '\x17\x03\x03\x00\x01\x01'],
+  ])('is malformed with %s, behind which a hello could hide', (_name, text) => {
+    expect(told(text)).toBe('malformed')
+  })
+
+  it.each([
+    ['a line that could still become one of HTTP', `GET /${'a'.repeat(limits.firstLineBytes)}`],
+    ['a word that could still become a method', 'A'.repeat(limits.firstLineBytes + 1)],
+    ['empty lines', '\n'.repeat(limits.firstLineBytes + 1)],
+  ])('is malformed with %s and no end', (_name, text) => {
+    expect(told(text)).toBe('malformed')
   })
 
   it('does not change once it is told, however the bytes come', () => {

@@ -12,9 +12,12 @@ export type Spoken =
 
 /** Undefined: more bytes are needed to tell. */
 export function tellProtocol(bytes: Buffer): Spoken | undefined {
-  if (bytes.length === 0) return undefined
-  if (!beginsAsTls(bytes)) return tellText(bytes)
-  if (bytes.length === 1) return undefined
+  const [type, version] = bytes
+  if (type === undefined) return undefined
+  if (type < 20 || type > 23 || (version !== undefined && version !== 3)) return tellText(bytes)
+  if (version === undefined) return undefined
+  // Servers pass over an alert at the beginning, so that a hello may hide behind it.
+  if (!beginsAsTls(bytes)) return malformed('It begins as TLS does, but not with a ClientHello.')
   const reading = readClientHello(bytes)
   switch (reading.kind) {
     case 'more':
@@ -28,27 +31,31 @@ export function tellProtocol(bytes: Buffer): Spoken | undefined {
 
 /**
  * HTTP is whatever some lenient server could take for it: empty lines before the first one, any
- * method, any white space. Who reads requests is stricter, and refuses what is not well-formed.
+ * method, any white space, a target of any characters that print. Who reads requests is stricter,
+ * and refuses what is not well-formed.
  */
 function tellText(bytes: Buffer): Spoken | undefined {
   let start = 0
   while (bytes[start] === carriageReturn || bytes[start] === lineFeed) start += 1
   const end = bytes.indexOf(lineFeed, start)
   const line = bytes.subarray(start, end < 0 ? undefined : end)
-  if (line.length > limits.firstLineBytes || start > limits.firstLineBytes) return other
   if (line.some(isBinary)) return other
   const text = line.toString('latin1')
-  if (end < 0) return isHopeless(text) ? other : undefined
+  if (!/^[ \t\v\f]*[\w!#$%&'*+.^`|~-]*([ \t\v\f\r]|$)/.test(text)) return other
+  if (Math.max(start, line.length) > limits.firstLineBytes) {
+    return malformed(
+      `Its first line may be one of HTTP, and has more than ${limits.firstLineBytes} bytes.`,
+    )
+  }
+  if (end < 0) return undefined
   if (/^PRI[ \t\v\f]+\*[ \t\v\f]+HTTP\/2/.test(text)) return { kind: 'http2' }
   return /[ \t\v\f]HTTP\/\d/i.test(text) ? { kind: 'http1' } : other
 }
 
 const other: Spoken = { kind: 'other' }
+const malformed = (reason: string): Spoken => ({ kind: 'malformed', reason })
 const carriageReturn = 13
 const lineFeed = 10
 
-/** A first line of HTTP holds no control characters but white space; a target may hold any other byte. */
+/** A first line of HTTP holds no control characters but white space. */
 const isBinary = (byte: number): boolean => byte < 9 || (byte > 13 && byte < 32) || byte === 127
-
-/** No method is so long. */
-const isHopeless = (text: string): boolean => /^[^ \t\v\f]{65}/.test(text)

@@ -71,6 +71,7 @@ export function peekBytes<Told>(
   stream.once('end', ended)
   stream.once('close', closed)
   if (stream.destroyed) closed()
+  else if (stream.readableEnded) ended()
   return promise
 }
 

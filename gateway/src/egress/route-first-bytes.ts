@@ -53,7 +53,7 @@ export function routeFirstBytes(
       return { kind: 'refused', code: 'egress.http2-cleartext', reason }
     }
     case 'malformed':
-      return { kind: 'refused', code: 'egress.tls-malformed', reason: spoken.reason }
+      return { kind: 'refused', code: 'egress.malformed', reason: spoken.reason }
     case 'tls': {
       const refusal = refuseHello(policy, target, spoken.hello)
       if (refusal !== undefined) return { kind: 'refused', ...refusal }

@@ -199,7 +199,7 @@ describe('TLS that passes unread', () => {
     ['another name', helloTo('evil.test'), 'egress.sni-mismatch'],
     ['a name below', helloTo('x.db.test'), 'egress.sni-mismatch'],
     ['a name that only begins so', helloTo('db.test.evil.test'), 'egress.sni-mismatch'],
-    ['a name with a NUL', helloTo('db.test\0.evil.test'), 'egress.tls-malformed'],
+    ['a name with a NUL', helloTo('db.test\0.evil.test'), 'egress.malformed'],
     ['no name', helloTo(undefined), 'egress.sni-absent'],
     ['an address', helloTo('127.0.0.1'), 'egress.sni-mismatch'],
     ['a hidden name', helloTo('db.test', true), 'egress.encrypted-hello'],
@@ -340,7 +340,7 @@ describe('a slow client', () => {
       expect(scene.recording.denials).toMatchObject([
         {
           code: 'egress.first-bytes',
-          reason: expect.stringContaining('only a part came within 10 s'),
+          reason: expect.stringContaining('only a part came'),
         },
       ])
       expect(scene.lookedUp).toEqual([])

@@ -172,5 +172,5 @@ function lateRoute(relay: Relay, route: Route): Route {
 const tooLate = (what: string): Route => ({
   kind: 'refused',
   code: 'egress.first-bytes',
-  reason: `Of a ClientHello or a request line ${what} came within ${limits.firstBytesMs / 1000} s.`,
+  reason: `Of a ClientHello or a first line ${what} came, before the client's end and within ${limits.firstBytesMs / 1000} s.`,
 })

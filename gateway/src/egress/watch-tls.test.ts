@@ -149,37 +149,33 @@ describe('a TLS connection that passes unread', () => {
     [
       'speaks otherwise than TLS',
       [firstHello, Buffer.from('GET / HTTP/1.1\r\n\r\n')],
-      'egress.tls-malformed',
+      'egress.malformed',
     ],
-    [
-      'has records of other kinds',
-      [firstHello, record(24, Buffer.alloc(9))],
-      'egress.tls-malformed',
-    ],
+    ['has records of other kinds', [firstHello, record(24, Buffer.alloc(9))], 'egress.malformed'],
     [
       'has records that are too long',
       [firstHello, Buffer.of(23, 3, 3, 255, 255)],
-      'egress.tls-malformed',
+      'egress.malformed',
     ],
     [
       'has an empty record of the handshake',
       [firstHello, record(22, Buffer.alloc(0))],
-      'egress.tls-malformed',
+      'egress.malformed',
     ],
     [
       'spreads a message thinly',
       [firstHello, changed, record(22, Buffer.of(1, 0))],
-      'egress.tls-malformed',
+      'egress.malformed',
     ],
     [
       'has a hello that is broken',
       [firstHello, record(22, Buffer.of(1, 0, 0, 2, 3, 3))],
-      'egress.tls-malformed',
+      'egress.malformed',
     ],
     [
       'has a hello that is too long',
       [firstHello, record(22, Buffer.of(1, 2, 0, 0, 3, 3))],
-      'egress.tls-malformed',
+      'egress.malformed',
     ],
   ])('is stopped when its client %s', (_name, records, code) => {
     expect(passThrough(records).code).toBe(code)

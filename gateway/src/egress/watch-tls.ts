@@ -87,7 +87,7 @@ function makeHandshakeWatch(judge: (hello: ClientHello) => void): HandshakeWatch
       if (length > limits.clientHelloBytes) throw broken()
       if (message.length < length) return
       const reading = parseHello(message.subarray(0, length))
-      if (reading.kind === 'malformed') throw refusal('egress.tls-malformed', reading.reason)
+      if (reading.kind === 'malformed') throw refusal('egress.malformed', reading.reason)
       judge(reading.hello)
       rest = message.subarray(length)
       message = Buffer.alloc(0)
@@ -127,4 +127,4 @@ const beginsAsHello = (bytes: Buffer): boolean =>
 const refusal = (code: string, reason: string): AegisError => new AegisError('denied', code, reason)
 
 const broken = (): AegisError =>
-  refusal('egress.tls-malformed', 'The client sends what is no record of TLS.')
+  refusal('egress.malformed', 'The client sends what is no record of TLS.')
