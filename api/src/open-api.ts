@@ -29,6 +29,7 @@ import { type MetricsSource, makeApiMetrics } from './metrics.ts'
 import { nodeRoutes } from './node-routes.ts'
 import { observeRequests } from './observe-requests.ts'
 import { parseJsonBodies } from './parse-body.ts'
+import { policyRoutes } from './policy-routes.ts'
 import { refuseMalformed } from './refuse-malformed.ts'
 import { sandboxRoutes } from './sandbox-routes.ts'
 import { secretRoutes } from './secret-routes.ts'
@@ -193,6 +194,7 @@ const controlRoutes: FastifyPluginAsync<{ deps: RouteDeps; isHidden?: boolean }>
   await app.register(imageRoutes, deps)
   await app.register(auditRoutes, deps)
   await app.register(sandboxRoutes, deps)
+  await app.register(policyRoutes)
   await app.register(secretRoutes)
   await app.register(tokenRoutes)
   await app.register(nodeRoutes, deps)

@@ -13,6 +13,8 @@ export const nameParams = z.strictObject({ name: agentParams.shape.ref })
 /** An execution's id in a path. */
 export const executionParams = z.strictObject({ id })
 
+export const policiesQuery = z.strictObject({ agent: agentParams.shape.ref.optional() })
+
 /** A token's name or id in a path. */
 export const tokenParams = z.strictObject({
   token: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,79}$/, 'must be the name or the id of a token'),

@@ -13,6 +13,9 @@ import type { Instant } from './kernel/clock.ts'
 import type { AgentId, ExecutionId } from './kernel/ids.ts'
 import type { Secret } from './kernel/secret.ts'
 import type { ApiAction } from './policy/policy-action.ts'
+import type { PolicyDecision, PolicySummary } from './policy/policy-engine.ts'
+import type { AgentRequest } from './policy/policy-request.ts'
+import type { PolicyFile, PolicyReview, PolicyState } from './policy/policy-review.ts'
 import type { SandboxCounts, SandboxEvent, SandboxStatus } from './sandbox/sandbox-event.ts'
 import type { HostFinding } from './sandbox/sandbox-runtime.ts'
 import type { Isolation } from './sandbox/sandbox-spec.ts'
@@ -29,6 +32,7 @@ export interface ControlPlane {
   readonly executions: ExecutionControl
   readonly images: ImageControl
   readonly sandboxes: SandboxControl
+  readonly policies: PolicyControl
   readonly secrets: SecretControl
   readonly tokens: TokenControl
   readonly audit: AuditControl
@@ -297,6 +301,33 @@ export interface LoggedEntry {
   readonly hash: string
   /** Undefined where the retention dropped it. */
   readonly entry: AuditEntry | undefined
+}
+
+export interface PolicyControl {
+  /**
+   * All policies in force: the product's own, the operator's, and those that manifests were compiled
+   * to, of one agent or of all. @throws `not-found` / `agent.absent`
+   */
+  list(options?: { readonly agentRef?: string | undefined }): Promise<PolicyList>
+  /** What would become of a request of an agent, and why. @throws `not-found` / `agent.absent` */
+  explain(agentRef: string, request: AgentRequest): Promise<PolicyExplanation>
+  /**
+   * Reads files as the operator's policies and puts nothing in force. With `againstAgents` it tells
+   * which of the agents that are deployed would be refused under them.
+   */
+  check(
+    files: readonly PolicyFile[],
+    options?: { readonly againstAgents?: boolean | undefined },
+  ): Promise<PolicyReview>
+}
+
+export interface PolicyList extends PolicyState {
+  readonly policies: readonly PolicySummary[]
+}
+
+export interface PolicyExplanation extends PolicyDecision {
+  /** The policies that made the decision. */
+  readonly deciding: readonly PolicySummary[]
 }
 
 export interface NodeControl {

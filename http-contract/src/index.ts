@@ -57,6 +57,18 @@ export {
   nodeStatusFromWire,
   nodeStatusToWire,
 } from './node-wire.ts'
+export {
+  policyCheck,
+  policyExplanation,
+  policyExplanationFromWire,
+  policyExplanationToWire,
+  policyList,
+  policyListFromWire,
+  policyListToWire,
+  policyQuestion,
+  policyReview,
+  policyReviewToWire,
+} from './policy-wire.ts'
 export { isErrorKind, type Problem, problem, statusByKind } from './problem.ts'
 export {
   sandboxEvent,

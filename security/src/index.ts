@@ -9,6 +9,8 @@ export { startRetention } from './audit/retention.ts'
 export { verifyExport } from './audit/verify-export.ts'
 export { readVerifierKey, verifyHome } from './audit/verify-home.ts'
 export { openPolicyEngine, type PolicyEngineOptions } from './policy/open-policy-engine.ts'
+export { readOperatorPolicies } from './policy/operator-policies.ts'
+export { policySchema } from './policy/policy-schema.ts'
 export {
   type OpenedVault,
   openSecretVault,

@@ -1,4 +1,4 @@
-import { parseManifest, parseNodeConfig } from '@aegis/core'
+import { parseManifest, parseNodeConfig, parsePolicyCases } from '@aegis/core'
 import { describe, expect, it } from 'vitest'
 import { type FencedBlock, fencedBlocks, readPages } from './documents.ts'
 
@@ -37,9 +37,18 @@ describe('a snippet', () => {
   })
 })
 
-function kindOf({ info, text }: FencedBlock): keyof typeof heads | 'rules' | undefined {
+describe('a file of cases for policies', () => {
+  it.each(snippets.filter((one) => kindOf(one) === 'cases'))('at $place can be read', ({
+    text,
+  }) => {
+    expect(parsePolicyCases(text).length).toBeGreaterThan(0)
+  })
+})
+
+function kindOf({ info, text }: FencedBlock): keyof typeof heads | 'rules' | 'cases' | undefined {
   if (/^kind: NodeConfig$/m.test(text) || info === 'yaml config') return 'NodeConfig'
   if (/^kind: Agent(Manifest)?$/m.test(text) || info === 'yaml manifest') return 'AgentManifest'
+  if (/^cases:$/m.test(text)) return 'cases'
   return info === 'yaml rules' || /^(rules:|- match:)/m.test(text) ? 'rules' : undefined
 }
 

@@ -11,6 +11,8 @@ export const exitCodes = {
   notFound: 4,
   /** The execution that was waited for failed, timed out or was cancelled. */
   executionFailed: 5,
+  /** What was asked about would be denied by a policy. */
+  denied: 6,
   /** Ctrl-C, as every shell reports it: 128 + SIGINT. */
   interrupted: 130,
 } as const

@@ -54,3 +54,15 @@ function wholeNumber(text: string, least: number, most: number): number {
   }
   return number
 }
+
+/** Adds one `name: value` to the headers that were given before. @throws InvalidArgumentError */
+export function collectHeader(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const [, name, value] = /^([\w-]{1,80}):\s*(.*)$/s.exec(text) ?? []
+  if (name === undefined || value === undefined) {
+    throw new InvalidArgumentError('Write it like accept:text/html.')
+  }
+  return { ...before, [name.toLowerCase()]: value }
+}

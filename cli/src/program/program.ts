@@ -5,6 +5,7 @@ import { addConfigCommands } from './config-commands.ts'
 import { addDaemonCommands } from './daemon-commands.ts'
 import { addHostCommands } from './host-commands.ts'
 import { addImageCommands } from './image-commands.ts'
+import { addPolicyCommands } from './policy-commands.ts'
 import { addSecretCommands } from './secret-commands.ts'
 import type { GlobalOptions } from './settings.ts'
 import { logLevels, parseLogLevel, parsePort } from './settings.ts'
@@ -55,6 +56,7 @@ export function makeProgram(options: {
   addTaskCommands(program, dispatch)
   addImageCommands(program, dispatch)
   addSecretCommands(program, dispatch)
+  addPolicyCommands(program, dispatch)
   addConfigCommands(program, dispatch)
   addHostCommands(program, dispatch)
   program.addHelpText('after', firstSteps)

@@ -61,8 +61,8 @@ function describe({ description, argChoices, defaultValue }: Option): string {
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;')
 
-const introduction = `\`aegis\` talks to the daemon of its AEGIS_HOME. Where none runs, \`agent\`, \`task\`, \`image\` and
-\`config\` commands do their work themselves on the same home, and say so on stderr; a task is then
+const introduction = `\`aegis\` talks to the daemon of its AEGIS_HOME. Where none runs, \`agent\`, \`task\`, \`image\`,
+\`policy\` and \`config\` commands do their work themselves on the same home, and say so on stderr; a task is then
 waited for, and Ctrl-C cancels it. Wherever an agent is named, its name and its id mean the same.
 
 Results go to stdout; notes, progress and errors to stderr. With \`--json\`, every command prints one
@@ -75,11 +75,12 @@ const exitCodeSection = `## Exit codes
 | code | meaning |
 |---|---|
 | 0 | success; also: the daemon was stopped already, or runs already; Ctrl-C ended \`task top\` |
-| 1 | something else went wrong; \`doctor\`: no agent can be isolated here |
+| 1 | something else went wrong; \`doctor\`: no agent can be isolated here; \`policy test\`: a case was decided otherwise |
 | 2 | a wrong or missing command, flag, argument, manifest, configuration or input |
 | 3 | the daemon is needed (\`--host\` or \`--port\` was given) or recorded, and does not answer |
 | 4 | no such agent, execution or image |
 | 5 | the execution that was waited for failed, timed out or was cancelled |
+| 6 | \`policy explain\`: it would be denied; \`policy check --against-agents\`: an agent would be refused |
 | 130 | Ctrl-C ended the command; an execution that was detached from goes on |`
 
 const inputSection = `## Input of a task

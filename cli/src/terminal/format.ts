@@ -44,9 +44,9 @@ export function formatAge(instant: string, nowMs: number): string {
   return ms < 2000 ? 'just now' : `${formatSpan(ms)} ago`
 }
 
-/** `1 iteration`, `2 iterations`. */
-export const count = (number: number, noun: string): string =>
-  `${number} ${noun}${number === 1 ? '' : 's'}`
+/** `1 iteration`, `2 iterations`, `3 policies`. */
+export const count = (number: number, noun: string, plural = `${noun}s`): string =>
+  `${number} ${number === 1 ? noun : plural}`
 
 /** A cost without a currency: it is in that of the node's prices. */
 export const formatCost = (cost: number): string => String(Number(cost.toPrecision(3)))

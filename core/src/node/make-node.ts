@@ -17,6 +17,7 @@ import { makeRunExecution, type RunDeps } from '../execution/run-execution.ts'
 import { makeScheduler, type SchedulerCapacity } from '../execution/scheduler.ts'
 import { makeImageControl } from '../image/image-control.ts'
 import type { RecordedEvent } from '../kernel/event-store.ts'
+import { makePolicyControl } from '../policy/policy-control.ts'
 import type { PolicyEngine } from '../policy/policy-engine.ts'
 import { followAgents } from '../pool/follow-agents.ts'
 import { prepareAhead } from '../pool/prepare-sandbox.ts'
@@ -141,6 +142,7 @@ export function makeNode(deps: NodeDeps): DomainNode {
     executions: makeExecutionControl({ ...shared, actor }),
     images,
     sandboxes,
+    policies: makePolicyControl({ ...shared, actor }),
     secrets,
     tokens: makeTokenControl(deps, actor),
     audit,

@@ -40,9 +40,9 @@ export interface PolicyEngine {
   readonly state: PolicyState
   /**
    * Reads policies as the engine would, without putting them in force, and tells which of `agents`
-   * would ask for more than they leave.
+   * would ask for more than they leave, deployed again by the actor.
    */
-  review(files: readonly PolicyFile[], agents: readonly ReviewedAgent[]): PolicyReview
+  review(actor: Actor, files: readonly PolicyFile[], agents: readonly ReviewedAgent[]): PolicyReview
 }
 
 export interface ReviewedAgent extends PolicyAgent {

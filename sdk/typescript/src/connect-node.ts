@@ -5,6 +5,7 @@ import { makeExecutionClient } from './execution-client.ts'
 import { type Fetch, makeHttpTransport } from './http-transport.ts'
 import { makeImageClient } from './image-client.ts'
 import { makeNodeClient } from './node-client.ts'
+import { makePolicyClient } from './policy-client.ts'
 import { defaultReconnect, type Reconnect } from './resume-stream.ts'
 import { makeSandboxClient } from './sandbox-client.ts'
 import { makeSecretClient } from './secret-client.ts'
@@ -42,6 +43,7 @@ export function connectNode(connection: NodeConnection): ControlPlane {
     executions: makeExecutionClient(transport, reconnect),
     images: makeImageClient(transport),
     sandboxes: makeSandboxClient(transport),
+    policies: makePolicyClient(transport),
     secrets: makeSecretClient(transport),
     audit: makeAuditClient(transport, reconnect),
     tokens: makeTokenClient(transport),

@@ -220,3 +220,52 @@ it('denies, and says so to the log, when the engine itself fails', () => {
 })
 
 const actor = () => ({ name: 'ann', role: 'admin' }) as const
+
+describe('a review of policies that are not in force', () => {
+  const deploy = { isolation: 'process' } as const
+  const review = (text: string) => {
+    using engine = anEngine()
+    return engine.review(actor(), [{ name: 'new.cedar', text }], [{ ...agent, deploy }])
+  }
+
+  it('tells which agents would be refused, and why', () => {
+    expect(
+      review(
+        'forbid (principal, action == Action::"network.connect", resource) when { context.host == "a.example.com" };',
+      ),
+    ).toEqual({
+      policies: 1,
+      problems: [],
+      warnings: [],
+      refused: [
+        {
+          agent: 'coder',
+          because: expect.stringContaining(
+            '(a.example.com) lets it reach a.example.com:80, which policy new.cedar#1',
+          ),
+        },
+      ],
+    })
+    expect(
+      review(
+        'forbid (principal, action == Action::"agent.deploy", resource) when { context.memoryBytes > 1024 };',
+      ).refused,
+    ).toHaveLength(1)
+    expect(
+      review(
+        'forbid (principal, action == Action::"network.connect", resource) when { context.host == "b.com" };',
+      ).refused,
+    ).toEqual([])
+  })
+
+  it('tells what is wrong with them, and puts nothing in force', () => {
+    using engine = anEngine()
+    const text = 'forbid (principal, action, resource) when { context.nope };'
+    const { problems, refused } = engine.review(actor(), [{ name: 'new.cedar', text }], [])
+    expect(problems[0]).toMatchObject({ file: 'new.cedar', line: 1 })
+    expect(refused).toEqual([])
+    engine.review(actor(), [{ name: 'x.cedar', text: 'forbid (principal, action, resource);' }], [])
+    expect(engine.forAgent(agent).decide(connect('a.example.com')).allow).toBe(true)
+    expect(engine.decideDeploy(actor(), agent, deploy).allow).toBe(true)
+  })
+})

@@ -1,32 +1,23 @@
-import {
-  type Actor,
-  type ApiRequest,
-  type Logger,
-  type PolicyAction,
-  type PolicyAgent,
-  type PolicyDecision,
-  type PolicyEngine,
-  planEgress,
-  type SecurityConfig,
+import type {
+  Actor,
+  DeployRequest,
+  Logger,
+  PolicyAgent,
+  PolicyDecision,
+  PolicyEngine,
+  SecurityConfig,
 } from '@aegis/core'
 import { makeAgentPolicies } from './agent-policy.ts'
 import { builtinPolicies } from './builtin-policies.ts'
-import { apiRequest } from './cedar-request.ts'
 import { makeCeiling } from './ceiling/check-ceiling.ts'
-import { makeDecisionCache } from './decision-cache.ts'
-import {
-  engineFailed,
-  failedPolicies,
-  forbiddenBy,
-  permittedBy,
-  unreadable,
-} from './explain-decision.ts'
+import { engineFailed } from './explain-decision.ts'
 import { manifestPolicies } from './manifest-policies.ts'
-import type { OperatorSet } from './operator-set.ts'
+import { readOperatorPolicies } from './operator-policies.ts'
+import { makeOperatorSet, type OperatorSet } from './operator-set.ts'
 import type { OperatorSource } from './operator-source.ts'
 import { summarise } from './policy-summary.ts'
-import { makePreparedSets, type Question } from './prepared-sets.ts'
-import { agentEntity, manifestContext, userEntity, userId } from './user-request.ts'
+import { makePreparedSets } from './prepared-sets.ts'
+import { makeUserPolicies } from './user-policy.ts'
 
 export interface PolicyEngineDeps {
   /** The engine's own from here on. */
@@ -37,8 +28,6 @@ export interface PolicyEngineDeps {
   readonly logger: Pick<Logger, 'error'>
 }
 
-/** Decisions about users that are remembered. */
-const rememberedDecisions = 1000
 /** Sets of policies that Cedar keeps parsed. */
 const preparedSets = 1000
 
@@ -48,32 +37,24 @@ const preparedSets = 1000
  */
 export function makePolicyEngine(deps: PolicyEngineDeps): PolicyEngine & Disposable {
   const { source, folder, security, logger } = deps
+  const { current } = source
   const sets = makePreparedSets(preparedSets)
-  const remembered = makeDecisionCache<PolicyDecision>(rememberedDecisions)
-  const asked = { generation: 0 }
   const allowPublic = security.egress.allow_public
-  const { compile, forAgent } = makeAgentPolicies({
-    sets,
-    current: source.current,
-    folder,
-    allowPublic,
-    logger,
-  })
+  const { compile, forAgent } = makeAgentPolicies({ sets, current, folder, allowPublic, logger })
+  const users = makeUserPolicies({ sets, folder, security })
   const ceiling = makeCeiling({ sets, allowPublic })
+  const counted = { reviews: 0 }
 
-  /** What operators may narrow and nobody has to permit. */
-  const decideUser = (question: Question, subject: string): PolicyDecision => {
-    const operator = source.current()
-    if (operator.policies === undefined) return unreadable(folder)
-    const { action } = question
-    const policies = [
-      ...builtinPolicies.filter(({ actions }) => actions.includes(action)),
-      ...operator.forbids(action).policies,
-    ]
-    const verdict = sets.ask(`user ${operator.generation} ${action}`, policies, question)
-    if (verdict.failed.length > 0) return failedPolicies(verdict.failed)
-    if (verdict.permits.length > 0) return permittedBy(verdict.permits, subject)
-    return forbiddenBy(verdict.forbids, policies, subject)
+  const decideDeploy = (
+    operator: OperatorSet,
+    actor: Actor,
+    agent: PolicyAgent,
+    deploy: DeployRequest,
+  ): PolicyDecision => {
+    const decision = users.decideAgent(operator, 'agent.deploy', actor, agent, deploy)
+    const forbids = (operator.policies ?? []).filter(({ effect }) => effect === 'forbid')
+    if (!decision.allow || forbids.length === 0) return decision
+    return ceiling.check(agent, compile(agent), forbids) ?? decision
   }
 
   const guarded = (decide: () => PolicyDecision): PolicyDecision => {
@@ -85,70 +66,37 @@ export function makePolicyEngine(deps: PolicyEngineDeps): PolicyEngine & Disposa
     }
   }
 
-  const decideApi = (actor: Actor, request: ApiRequest): PolicyDecision => {
-    const { generation } = source.current()
-    if (asked.generation !== generation) remembered.clear()
-    asked.generation = generation
-    const user = userEntity(actor)
-    const key = JSON.stringify([user, request.action, request.resource])
-    const known = remembered.get(key)
-    if (known !== undefined) return known
-    const { action, resource, context } = apiRequest(request)
-    const principal = userId(actor)
-    const question = { principal, action, resource, context, entities: [user] }
-    const subject = `${action}${request.resource === undefined ? '' : ` on ${request.resource}`} to ${actor.name}`
-    const decision = decideUser(question, subject)
-    remembered.set(key, decision)
-    return decision
-  }
-
-  const aboutAgent = (
-    action: PolicyAction,
-    actor: Actor,
-    agent: PolicyAgent,
-    facts: Parameters<typeof manifestContext>[1],
-  ): PolicyDecision => {
-    const { limits } = planEgress(agent.manifest, security)
-    return decideUser(
-      {
-        principal: userId(actor),
-        action,
-        resource: { type: 'Agent', id: agent.name },
-        context: manifestContext(agent, facts, limits),
-        entities: [userEntity(actor), agentEntity(agent)],
-      },
-      `${action} of ${agent.name} to ${actor.name}`,
-    )
-  }
-
-  const beyondCeiling = (agent: PolicyAgent, { policies = [] }: OperatorSet) => {
-    const forbids = policies.filter(({ effect }) => effect === 'forbid')
-    return forbids.length === 0 ? undefined : ceiling.check(agent, compile(agent), forbids)
-  }
-
   return {
     forAgent,
-    decideApi: (actor, request) => guarded(() => decideApi(actor, request)),
+    decideApi: (actor, request) => guarded(() => users.decideApi(current(), actor, request)),
     decideTask: (actor, agent, task) =>
-      guarded(() => aboutAgent('task.execute', actor, agent, task)),
+      guarded(() => users.decideAgent(current(), 'task.execute', actor, agent, task)),
     decideDeploy: (actor, agent, deploy) =>
-      guarded(() => {
-        const decision = aboutAgent('agent.deploy', actor, agent, deploy)
-        if (!decision.allow) return decision
-        return beyondCeiling(agent, source.current()) ?? decision
-      }),
-    list: (all) => [
+      guarded(() => decideDeploy(current(), actor, agent, deploy)),
+    list: (agents) => [
       ...builtinPolicies.map((policy) => summarise(policy)),
-      ...(source.current().policies ?? []).map((policy) => summarise(policy)),
-      ...all.flatMap(({ name, manifest }) =>
+      ...(current().policies ?? []).map((policy) => summarise(policy)),
+      ...agents.flatMap(({ name, manifest }) =>
         manifestPolicies(manifest, { allowPublic }).map((policy) => summarise(policy, name)),
       ),
     ],
     get state() {
-      const { problems, warnings } = source.current()
+      const { problems, warnings } = current()
       return { folder, problems, warnings }
     },
-    review: () => ({ problems: [], warnings: [], policies: 0, refused: [] }),
+    review(actor, files, agents) {
+      counted.reviews += 1
+      const { policies, problems, warnings } = readOperatorPolicies(files)
+      const found = { policies: policies.length, problems, warnings }
+      if (problems.length > 0) return { ...found, refused: [] }
+      // Sets in force count upwards.
+      const set = makeOperatorSet(-counted.reviews, { policies, problems, warnings })
+      const refused = agents.flatMap(({ deploy, ...agent }) => {
+        const decision = guarded(() => decideDeploy(set, actor, agent, deploy))
+        return decision.allow ? [] : [{ agent: agent.name, because: decision.because }]
+      })
+      return { ...found, refused }
+    },
     [Symbol.dispose]() {
       source[Symbol.dispose]()
       sets[Symbol.dispose]()
