@@ -15,7 +15,13 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { connect, createServer as createTlsServer, type TLSSocket } from 'node:tls'
-import type { AgentPolicy, AgentRequest, ExecutionSecret, HttpCondition } from '@aegis/core'
+import type {
+  AgentPolicy,
+  AgentRequest,
+  EgressLimits,
+  ExecutionSecret,
+  HttpCondition,
+} from '@aegis/core'
 import { anIdentity } from '@aegis/core/testing'
 import { ruleCovers } from '../../egress/rule-covers.ts'
 import { type EgressScene, openEgressScene, ruleOf } from '../../testing/open-egress-scene.ts'
@@ -36,11 +42,7 @@ export interface InspectSceneOptions {
   /** In place of HTTP. */
   readonly raw?: (socket: Duplex) => void
   readonly plain?: boolean
-  readonly limits?: Parameters<typeof openEgressScene>[0] extends infer O | undefined
-    ? NonNullable<O> extends { limits?: infer L }
-      ? L
-      : never
-    : never
+  readonly limits?: Partial<EgressLimits>
 }
 
 /** A site in the world, and an agent whose requests to it are read. */
