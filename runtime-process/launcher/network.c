@@ -26,7 +26,6 @@ enum {
   NAMES_PREFIX = 15,
 };
 #define OWN_ADDRESS 0xc6120001u /* 198.18.0.1, of the range that stands for names. */
-#define NAMES_MASK 0xfffe0000u
 
 static void map_only_self(uid_t uid, gid_t gid) {
   char map[64];
@@ -123,10 +122,10 @@ enum { KEPT_BYTES = 128, BUFFER_BYTES = 65536, OPENS = 0x02, OPENS_OR_ANSWERS = 
 #define AND_ALSO(at)                                                                               \
   BPF_STMT(BPF_MISC | BPF_TAX, 0), LOAD(BPF_W, at), BPF_STMT(BPF_ALU | BPF_OR | BPF_X, 0)
 
-/* Neither the loopback nor what stands for a name. The filter of an IPv4 socket begins at the header
- * of IP, that of an IPv6 socket behind it. */
+/* Not to the sandbox's own addresses. The filter of an IPv4 socket begins at the header of IP, that of
+ * an IPv6 socket behind it. */
 #define TO_THE_WORLD_4                                                                             \
-  LOAD(BPF_B, 16), DROP_IF(127), LOAD(BPF_W, 16), ONLY(NAMES_MASK), DROP_IF(OWN_ADDRESS & NAMES_MASK)
+  LOAD(BPF_B, 16), DROP_IF(127), LOAD(BPF_W, 16), DROP_IF(OWN_ADDRESS)
 #define TO_THE_WORLD_6                                                                             \
   LOAD(BPF_W, SKF_NET_OFF + 36), BPF_STMT(BPF_ALU | BPF_XOR | BPF_K, 1),                           \
       AND_ALSO(SKF_NET_OFF + 24), AND_ALSO(SKF_NET_OFF + 28), AND_ALSO(SKF_NET_OFF + 32), DROP_IF(0)

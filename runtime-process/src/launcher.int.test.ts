@@ -40,6 +40,25 @@ it('runs a program with the wire as its stdin and stdout, and nothing else open'
   )
 })
 
+it('makes a network that is nothing but the loopback, and passes on what sees the world', async () => {
+  const script = `for fd in /proc/$$/fd/*; do readlink "$fd" | grep -q '^socket:' && echo "\${fd##*/}"; done
+    cut -d: -f1 /proc/net/dev | tail -n +3; cat /proc/sys/net/ipv4/ip_unprivileged_port_start`
+  const { code, stdout } = await launch('--network', '--', '/bin/bash', '-c', script)
+  expect(code).toBe(0)
+  // The wire, stderr, and a raw socket each for TCP and UDP of IPv4 and IPv6.
+  expect(stdout.split(/\s+/).filter(Boolean)).toEqual([
+    '0',
+    '1',
+    '2',
+    '3',
+    '4',
+    '5',
+    '6',
+    'lo',
+    '0',
+  ])
+})
+
 it('forbids core files and sets the limits it is told', async () => {
   const { stdout } = await launch(
     '--limit',

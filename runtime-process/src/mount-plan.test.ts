@@ -10,7 +10,7 @@ const tree: HostTree = {
   maskedFiles: ['/proc/keys'],
 }
 
-function plan(filesystem: Partial<SandboxFilesystem>, staged = false) {
+function plan(filesystem: Partial<SandboxFilesystem>, staged = false, launcherNetwork = false) {
   const limits = { cpuMillicores: 1, memoryBytes: 1, diskBytes: 4096, pids: 1, outputBytes: 1 }
   return planMounts({
     spec: {
@@ -31,7 +31,7 @@ function plan(filesystem: Partial<SandboxFilesystem>, staged = false) {
     ],
     readOnlyWorkspace: filesystem.readOnly ? '/home/a/.aegis/workspaces/s' : undefined,
     staged,
-    launcherNetwork: false,
+    launcherNetwork,
   })
 }
 
@@ -45,6 +45,13 @@ it('shares no namespace, drops all capabilities, and clears the environment', ()
   expect(said({})).toContain(text('--cap-drop', 'ALL'))
   expect(said({})).not.toContain('--cap-add')
   expect(said({})).not.toContain('--share-net')
+})
+
+it('shares the network of the launcher alone, and lets the guest watch it', () => {
+  const { bwrap } = plan({}, false, true)
+  expect(text(...bwrap)).toContain(text('--unshare-all', '--unshare-user'))
+  expect(bwrap).toContain('--share-net')
+  expect(bwrap.slice(-3)).toEqual(['/opt/aegis/guest', '--watch', '3'])
 })
 
 it('gives every writable place of its own a size, and makes the rest read-only at the end', () => {

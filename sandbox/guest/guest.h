@@ -81,7 +81,7 @@ void outflow_end(struct guest *guest, struct channel *channel, uint8_t stream);
 
 /* ---- notice.c ---- */
 
-enum { NOTICE_KINDS = 4, NOTICE_BYTES_MAX = NAME_BYTES_MAX };
+enum { NOTICE_KINDS = 4, NOTICE_BYTES_MAX = 4 + NAME_BYTES_MAX };
 
 /* The last one of its kind. */
 struct notice {
@@ -150,7 +150,7 @@ struct channel {
 
 enum { WATCHES_MAX = 4 };
 
-/* A raw socket that gets what is sent to the addresses of the world. */
+/* A raw socket that gets what is sent to the addresses of the world and of names. */
 struct watch {
   int fd;
   bool is_ipv6;

@@ -5,7 +5,7 @@
  *   aegis-guest [--wire FD] [--watch FD]
  *
  * --wire   is read and written; without it, 0 is read and 1 is written
- * --watch  the first of up to four raw sockets that get what is sent to the addresses of the world;
+ * --watch  the first of up to four raw sockets that get what is sent to the world and to names;
  *          without them, nobody tells of that
  *
  * Whatever breaks the protocol, and the end of the wire, ends this process; as the init of its

@@ -1,6 +1,6 @@
 /*
- * Tells of connections and datagrams to the addresses of the world, which end in the sandbox. The
- * sockets that see them were made by whoever had the right to.
+ * Tells of connections and datagrams to addresses of the world, and to ports of names, that nobody
+ * takes over. The sockets that see them were made by whoever had the right to.
  */
 #define _GNU_SOURCE
 #include "guest.h"
@@ -39,15 +39,30 @@ static bool ipv6_destination(struct msghdr *message, const struct watch *watch,
   return true;
 }
 
+enum { NAMED = 0, IPV4 = 4, IPV6 = 6 };
+
+static size_t write_destination(const struct guest *guest, const struct destination *to,
+                                uint8_t *family, uint8_t *at) {
+  if (to->is_ipv6) {
+    *family = IPV6;
+    memcpy(at, to->ipv6, sizeof to->ipv6);
+    return sizeof to->ipv6;
+  }
+  size_t size = name_of_address(&guest->names, to->ipv4, (char *)at);
+  *family = size > 0 ? NAMED : IPV4;
+  if (size > 0) return size;
+  write_u32(at, to->ipv4);
+  return 4;
+}
+
+/* protocol u8 · family u8 · port u16 · address, or the name that has it */
 static void tell(struct guest *guest, const struct destination *to) {
-  uint8_t payload[2 + 16 + 2];
-  size_t size = to->is_ipv6 ? 16 : 4;
+  enum { HEAD = 4 };
+  uint8_t payload[NOTICE_BYTES_MAX];
   payload[0] = to->protocol;
-  payload[1] = to->is_ipv6 ? 6 : 4;
-  if (to->is_ipv6) memcpy(payload + 2, to->ipv6, size);
-  else write_u32(payload + 2, to->ipv4);
-  write_u16(payload + 2 + size, to->port);
-  notice_send(guest, NOTICE_CONNECT_DENIED, payload, 4 + size);
+  write_u16(payload + 2, to->port);
+  size_t size = write_destination(guest, to, payload + 1, payload + HEAD);
+  notice_send(guest, NOTICE_CONNECT_DENIED, payload, HEAD + size);
 }
 
 static bool watch_one(struct guest *guest, const struct watch *watch) {

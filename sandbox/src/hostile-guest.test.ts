@@ -138,13 +138,13 @@ describe('a guest that breaks the protocol', () => {
     ['notices what nobody knows', (guest) => guest.send(FrameType.notice, 0, Buffer.from('\x04a'))],
     [
       'notices half an address',
-      (guest) => guest.send(FrameType.notice, 0, Buffer.from([3, 6, 6, 1, 2, 3, 4, 0, 80])),
+      (guest) => guest.send(FrameType.notice, 0, Buffer.from([3, 6, 6, 0, 80, 1, 2, 3, 4])),
     ],
     [
       'notices denied connections without end',
       (guest) => {
         for (let i = 0; i < 1100; i++)
-          guest.send(FrameType.notice, 0, Buffer.from([3, 6, 4, 8, 8, i >> 8, i & 255, 0, 80]))
+          guest.send(FrameType.notice, 0, Buffer.from([3, 6, 4, 0, 80, 8, 8, i >> 8, i & 255]))
       },
     ],
     [

@@ -63,10 +63,11 @@ export type ConnectTarget =
 export type SandboxNotice =
   | { readonly kind: 'dns-denied'; readonly name: string }
   | { readonly kind: 'dns-answered'; readonly name: string }
-  /** A packet to an address of the world, which nobody takes over. */
+  /** A packet to an address of the world or of a name, which nobody takes over. */
   | {
       readonly kind: 'connect-denied'
       readonly protocol: 'tcp' | 'udp'
+      /** A name of the sandbox's network, or an address (IPv6 without brackets). */
       readonly address: string
       readonly port: number
     }

@@ -69,7 +69,7 @@ const fromGuest: readonly Rule[] = [
   { type: FrameType.configured, on: 'session', flags: 0, least: 2, most: configuredMaxBytes },
   { type: FrameType.pong, on: 'session', flags: 0, least: 8, most: 8 },
   { type: FrameType.statsReply, on: 'session', flags: 0, least: 48, most: 48 },
-  { type: FrameType.notice, on: 'session', flags: 0, least: 2, most: 1 + NAME_MAX_BYTES },
+  { type: FrameType.notice, on: 'session', flags: 0, least: 2, most: 5 + NAME_MAX_BYTES },
   { type: FrameType.started, on: 'host-channel', flags: 0, least: 0, most: 0 },
   { type: FrameType.exit, on: 'host-channel', flags: 0, least: 28, most: 28 },
   { type: FrameType.connect, on: 'guest-channel', flags: 0, least: 3, most: 3 + NAME_MAX_BYTES },

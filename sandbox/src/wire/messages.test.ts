@@ -22,7 +22,7 @@ it.each([
   ['STATS_REPLY', payload(48, 48), parseStatsReply],
   ['EXIT', payload(28, 28), parseExit],
   ['CONNECT', payload(3, 256), parseConnect],
-  ['NOTICE', payload(2, 254), parseNotice],
+  ['NOTICE', payload(2, 258), parseNotice],
   [
     'CLOSE',
     payload(0, 64),
@@ -75,18 +75,24 @@ it('reads what a guest noticed, and nothing that is odd', () => {
     )
   expect(notice(1, 'a.example')).toEqual({ kind: 'dns-denied', name: 'a.example' })
   expect(notice(2, 'a.example')).toEqual({ kind: 'dns-answered', name: 'a.example' })
-  expect(notice(3, 17, 4, 8, 8, 4, 4, 0, 53)).toEqual({
+  expect(notice(3, 17, 4, 0, 53, 8, 8, 4, 4)).toEqual({
     kind: 'connect-denied',
     protocol: 'udp',
     address: '8.8.4.4',
     port: 53,
   })
   const loopback = [...Array(15).fill(0), 1]
-  expect(notice(3, 6, 6, ...loopback, 1, 187)).toEqual({
+  expect(notice(3, 6, 6, 1, 187, ...loopback)).toEqual({
     kind: 'connect-denied',
     protocol: 'tcp',
     address: '::1',
     port: 443,
+  })
+  expect(notice(3, 6, 0, 0, 22, 'a.example')).toEqual({
+    kind: 'connect-denied',
+    protocol: 'tcp',
+    address: 'a.example',
+    port: 22,
   })
   for (const odd of [
     [0, 'a'],
@@ -95,12 +101,16 @@ it('reads what a guest noticed, and nothing that is odd', () => {
     [2, 'A.example'],
     [2, 'a..b'],
     [3, 6],
-    [3, 1, 4, 8, 8, 4, 4, 0, 53],
-    [3, 6, 5, 8, 8, 4, 4, 0, 53],
-    [3, 6, 6, 8, 8, 4, 4, 0, 53],
-    [3, 6, 4, 8, 8, 4, 4, 0, 0],
-    [3, 6, 4, 8, 8, 4, 4, 0, 53, 0],
-    [3, 6, 4, ...loopback, 1, 187],
+    [3, 1, 4, 0, 53, 8, 8, 4, 4],
+    [3, 6, 5, 0, 53, 8, 8, 4, 4],
+    [3, 6, 6, 0, 53, 8, 8, 4, 4],
+    [3, 6, 4, 0, 0, 8, 8, 4, 4],
+    [3, 6, 4, 0, 53, 8, 8, 4, 4, 0],
+    [3, 6, 4, 1, 187, ...loopback],
+    [3, 6, 0, 0, 22],
+    [3, 6, 0, 0, 22, 'A.example'],
+    [3, 6, 0, 0, 22, '8.8.8.8'],
+    [3, 6, 0, 0, 22, 'a.example\n'],
   ])
     expect(() => notice(...odd)).toThrow(ProtocolViolation)
 })

@@ -224,25 +224,27 @@ export function parseNotice(payload: Buffer): SandboxNotice {
   return { kind: kind === notice.dnsDenied ? 'dns-denied' : 'dns-answered', name }
 }
 
-const protocols = new Map([
+const protocols = new Map<number, 'tcp' | 'udp'>([
   [6, 'tcp'],
   [17, 'udp'],
-] as const)
+])
 
-/** protocol u8 · family u8 · address · port u16 */
+/** protocol u8 · family u8 · port u16 · address, or the name that has it */
 function parseConnectDenied(payload: Buffer): SandboxNotice {
-  const size = new Map([
-    [4, 4],
-    [6, 16],
-  ]).get(payload.length > 2 ? payload.readUInt8(2) : 0)
-  const protocol = protocols.get(payload.readUInt8(1) as 6 | 17)
-  if (size === undefined || protocol === undefined || payload.length !== 5 + size)
+  if (payload.length <= 5) throw new ProtocolViolation('Malformed NOTICE')
+  const protocol = protocols.get(payload.readUInt8(1))
+  const port = payload.readUInt16BE(3)
+  const address = parseDestination(payload.readUInt8(2), payload.subarray(5))
+  if (protocol === undefined || port === 0 || address === undefined)
     throw new ProtocolViolation('Malformed NOTICE')
-  const port = payload.readUInt16BE(3 + size)
-  if (port === 0) throw new ProtocolViolation('Malformed NOTICE')
-  const bytes = payload.subarray(3, 3 + size)
-  const address = size === 4 ? ipv4Text(bytes.readUInt32BE()) : ipv6Text(bytes)
   return { kind: 'connect-denied', protocol, address, port }
+}
+
+function parseDestination(family: number, bytes: Buffer): string | undefined {
+  if (family === 4 && bytes.length === 4) return ipv4Text(bytes.readUInt32BE())
+  if (family === 6 && bytes.length === 16) return ipv6Text(bytes)
+  const name = bytes.toString('latin1')
+  return family === 0 && isHostName(name) ? name : undefined
 }
 
 /** @throws ProtocolViolation unless empty or `step ERRNO` */

@@ -106,9 +106,9 @@ const afterHello = {
   'connect-through-proxy': () => send(frame(23, 0x80000001, Buffer.from('\x02\x00\x50a.example'))),
   'notice-of-nothing': () => send(frame(8, session, Buffer.from('\x09a.example'))),
   'notice-of-half-an-address': () =>
-    send(frame(8, session, Buffer.from([3, 6, 6, 1, 2, 3, 4, 0, 80]))),
+    send(frame(8, session, Buffer.from([3, 6, 6, 0, 80, 1, 2, 3, 4]))),
   'notice-of-connections-flood': () =>
-    flood(frame(8, session, Buffer.from([3, 6, 4, 8, 8, 8, 8, 0, 80]))),
+    flood(frame(8, session, Buffer.from([3, 6, 4, 0, 80, 8, 8, 8, 8]))),
   'notice-flood': () =>
     flood(frame(8, session, Buffer.concat([Buffer.from([1]), Buffer.from('a.example')]))),
   'notice-with-controls': () => send(frame(8, session, Buffer.from('\x01\x1b[2Jx\n'))),

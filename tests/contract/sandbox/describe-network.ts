@@ -104,10 +104,31 @@ export function describeNetwork(scene: HostScene, commands: NetworkCommands): vo
       ])
     })
 
-    it('takes over no other port', async () => {
-      const { call, calls } = await open()
+    it('takes over no other port, and tells by name where the runtime sees it', async () => {
+      const { call, calls, notices } = await open()
       expect(await call('api.example.com', 8443)).toBe('ECONNREFUSED')
+      expect(await call('below.example.org', 22)).toBe('ECONNREFUSED')
+      const denied = (address: string, port: number) =>
+        ({ kind: 'connect-denied', protocol: 'tcp', address, port }) as const
+      const told = scene.capabilities.capturesAddresses
+        ? [denied('api.example.com', 8443), denied('below.example.org', 22)]
+        : []
+      await expect.poll(() => notices.filter(({ kind }) => kind === 'connect-denied')).toEqual(told)
       expect(calls).toEqual([])
+    })
+
+    it('holds as many names, suffixes and ports as it promises', async () => {
+      const { call, calls } = await open({
+        network: {
+          names: Array.from({ length: 1000 }, (_, at) => `n${at}.${'a'.repeat(60)}.example`),
+          suffixes: Array.from({ length: 100 }, (_, at) => `s${at}.example`),
+          ports: Array.from({ length: 60 }, (_, at) => 1000 + at),
+          proxy: true,
+        },
+      })
+      const last = [`n999.${'a'.repeat(60)}.example`, 'x.s99.example']
+      for (const host of last) expect(await call(host, 1059, 'ab')).toBe('ba')
+      expect(calls).toEqual(last.map((host) => ({ kind: 'tcp', host, port: 1059 })))
     })
 
     it('leaves the loopback to the sandbox itself, and does not tell', async () => {
