@@ -14,7 +14,7 @@ export const daemonStatus: CommandHandler<object> = async (context) => {
   const { home } = settings
   const found = await findDaemon(home)
   if (found.state === 'running') {
-    await using connection = await connectDaemon(found, home)
+    await using connection = await connectDaemon(found, settings)
     const status = await connection.controlPlane.node.status()
     if (terminal.json) {
       terminal.document({ state: 'running', url: found.url, home, ...nodeStatusToWire(status) })

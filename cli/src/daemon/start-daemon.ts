@@ -8,7 +8,7 @@ import { connectDaemon } from '../node/connect.ts'
 import { noteScriptedModel } from '../node/note-scripted-model.ts'
 import type { CommandContext, CommandHandler } from '../program/command-context.ts'
 import { type ExitCode, exitCodes } from '../program/exit-code.ts'
-import type { Settings } from '../program/settings.ts'
+import { isUrl, type Settings } from '../program/settings.ts'
 import { showProgress } from '../terminal/progress.ts'
 import { rotateLog, tailLog } from './daemon-log.ts'
 
@@ -25,6 +25,7 @@ export const startDaemon: CommandHandler<{ readonly foreground?: boolean }> = as
 ) => {
   const { settings, env, cwd } = context
   const { home, configPath: explicit, host, port, logLevel } = settings
+  refuseUrl(host)
   // Also before a start in the background: its mistakes are shown here rather than in a log.
   const { config, source } = await discoverConfig({ explicit, env, cwd, home })
   if (foreground) {
@@ -44,9 +45,19 @@ export const startDaemon: CommandHandler<{ readonly foreground?: boolean }> = as
   const started = await startInBackground(context, source)
   const exitCode = report(context, started, 'started')
   // That one and no other: with --port 0 its port is known only now.
-  await using connection = await connectDaemon(started, settings.home)
+  await using connection = await connectDaemon(started, { home: settings.home, token: undefined })
   await noteScriptedModel(context, connection)
   return exitCode
+}
+
+/** @throws AegisError `invalid` / `daemon.address` */
+function refuseUrl(host: string | undefined): void {
+  if (host === undefined || !isUrl(host)) return
+  throw new AegisError(
+    'invalid',
+    'daemon.address',
+    `A daemon listens at an address, and ${host} is a URL. Give --host 127.0.0.1, for example, and certificates with network.tls.`,
+  )
 }
 
 function report(

@@ -1,9 +1,9 @@
-import { AegisError, type ControlPlane } from '@aegis/core'
+import { AegisError, type ControlPlane, Secret } from '@aegis/core'
 import { discoverConfig, findDaemon, homeAt, openNode, readApiToken } from '@aegis/daemon'
 import { connectNode } from '@aegis/sdk'
 
 import type { Environment } from '../program/command-context.ts'
-import type { Settings } from '../program/settings.ts'
+import { isUrl, type Settings } from '../program/settings.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 /** A node to talk to. Disposing it stops an embedded node, and leaves a daemon alone. */
@@ -25,28 +25,43 @@ export interface ConnectOptions {
  * @throws AegisError `unavailable` / `daemon.absent`, `daemon.unhealthy` · `conflict` / `home.locked`
  */
 export async function connect(options: ConnectOptions): Promise<Connection> {
-  return (await connectRunning(options)) ?? openEmbedded(options)
+  const running = await connectRunning(options)
+  if (running !== undefined) return running
+  if (options.settings.token === undefined) return openEmbedded(options)
+  // Working on the home would permit all, whatever the token does.
+  throw new AegisError(
+    'unavailable',
+    'daemon.absent',
+    'A token was given, and no daemon runs that knows what it permits',
+    {
+      details: {
+        help: 'start it with aegis daemon start, name another one with --host, or leave the token out (AEGIS_TOKEN)',
+      },
+    },
+  )
 }
 
 /**
  * The daemon that was asked for, or the one of this AEGIS_HOME; undefined where none runs.
- * @throws AegisError `unavailable` / `daemon.absent`, `daemon.unhealthy`
+ * @throws AegisError `unavailable` / `daemon.absent`, `daemon.unhealthy` · `invalid` / `token.needed`
  */
 export async function connectRunning(options: ConnectOptions): Promise<Connection | undefined> {
-  const { home, isTargetExplicit, host, port } = options.settings
+  const { settings, terminal } = options
+  const { home, isTargetExplicit } = settings
   const daemon = await findDaemon(home)
   if (isTargetExplicit) {
-    const url = `http://${bracketed(host ?? '127.0.0.1')}:${port ?? 8000}`
+    const url = targetUrl(settings)
     // The daemon of this home is known better: it may serve over TLS.
     if (daemon.state === 'running' && isSameTarget(daemon.url, url)) {
-      return connectDaemon(daemon, home)
+      return connectDaemon(daemon, settings)
     }
+    guardToken(url, settings, terminal)
     await checkReachable(url)
-    return connectDaemon({ url, fetch }, home)
+    return connectDaemon({ url, fetch }, settings)
   }
   switch (daemon.state) {
     case 'running':
-      return connectDaemon(daemon, home)
+      return connectDaemon(daemon, settings)
     case 'unhealthy':
       throw new AegisError(
         'unavailable',
@@ -59,12 +74,15 @@ export async function connectRunning(options: ConnectOptions): Promise<Connectio
   }
 }
 
-/** Connects to a daemon that was found. @throws AegisError where its token cannot be read */
+/**
+ * Connects to a daemon that was found, with the token that was given, or with that of the home.
+ * @throws AegisError where that cannot be read
+ */
 export async function connectDaemon(
   { url, fetch }: { readonly url: string; readonly fetch: typeof globalThis.fetch },
-  home: string,
+  { home, token: given }: Pick<Settings, 'home' | 'token'>,
 ): Promise<Connection> {
-  const token = await readApiToken(homeAt(home).token)
+  const token = given === undefined ? await readApiToken(homeAt(home).token) : new Secret(given)
   const controlPlane = connectNode({ url, token, fetch })
   return { controlPlane, mode: 'daemon', [Symbol.asyncDispose]: async () => {} }
 }
@@ -98,6 +116,45 @@ async function checkReachable(url: string): Promise<void> {
     })
   }
 }
+
+/** Where the daemon that was asked for answers. @throws AegisError `invalid` / `daemon.address` */
+export function targetUrl({ host = '127.0.0.1', port }: Pick<Settings, 'host' | 'port'>): string {
+  if (!isUrl(host)) return `http://${bracketed(host)}:${port ?? 8000}`
+  const url = URL.parse(host)
+  if (url === null || url.username !== '' || url.search !== '' || url.hash !== '') {
+    throw new AegisError(
+      'invalid',
+      'daemon.address',
+      `${host} is not the URL of a daemon. Write it like https://aegis.example:8000`,
+    )
+  }
+  if (port !== undefined) url.port = String(port)
+  return url.href.replace(/\/+$/, '')
+}
+
+/**
+ * Keeps the owner's token from strangers: it opens everything here, and nothing there.
+ * @throws AegisError `invalid` / `token.needed`
+ */
+function guardToken(url: string, { token }: Settings, terminal: Terminal): void {
+  const { hostname, protocol } = new URL(url)
+  if (isLoopback(hostname)) return
+  if (token === undefined) {
+    throw new AegisError(
+      'invalid',
+      'token.needed',
+      `${url} is not the node of this AEGIS_HOME, so the token of that is not sent there`,
+      { details: { help: 'give one of that node with AEGIS_TOKEN or --token' } },
+    )
+  }
+  if (protocol === 'http:' && !terminal.json) {
+    const { noteStyle: style } = terminal
+    terminal.note(`${style.warning('warning:')} the token travels to ${url} without TLS`)
+  }
+}
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
 
 /** Whether two addresses, whatever their protocol, name one port of this machine or of another. */
 function isSameTarget(daemonUrl: string, asked: string): boolean {

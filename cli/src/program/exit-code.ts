@@ -7,7 +7,7 @@ export const exitCodes = {
   /** Wrong flags, arguments, manifest, configuration or input. */
   usage: 2,
   daemonAbsent: 3,
-  /** No such agent, execution or image. */
+  /** No such agent, execution, image or token. */
   notFound: 4,
   /** The execution that was waited for failed, timed out or was cancelled. */
   executionFailed: 5,

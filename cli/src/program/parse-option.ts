@@ -47,6 +47,29 @@ export function parseWords(words: readonly string[]): typeof parseList {
   }
 }
 
+/** `12h`, `30d` in milliseconds, or `never`: commander takes null for no value. @throws InvalidArgumentError */
+export function parseLifetime(text: string): number | 'never' {
+  if (text === 'never') return text
+  const [, digits, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
+  const ms = Number(digits) * (lifetimeUnits[unit] ?? Number.NaN)
+  if (ms >= 1000 && ms <= maxLifetimeMs) return ms
+  throw new InvalidArgumentError('It is a number with s, m, h or d, at most 3650d, or never.')
+}
+
+const lifetimeUnits: Readonly<Record<string, number>> = {
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
+const maxLifetimeMs = 3650 * 86_400_000
+
+/** A token to show. An empty one must not mean the owner's. @throws InvalidArgumentError */
+export function parseToken(text: string): string {
+  if (/^[\x21-\x7e]+$/.test(text)) return text
+  throw new InvalidArgumentError('It is empty, or holds what no token does.')
+}
+
 function wholeNumber(text: string, least: number, most: number): number {
   const number = /^[+-]?\d{1,9}$/.test(text) ? Number(text) : Number.NaN
   if (!(number >= least && number <= most)) {

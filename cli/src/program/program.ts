@@ -5,11 +5,13 @@ import { addConfigCommands } from './config-commands.ts'
 import { addDaemonCommands } from './daemon-commands.ts'
 import { addHostCommands } from './host-commands.ts'
 import { addImageCommands } from './image-commands.ts'
+import { parseToken } from './parse-option.ts'
 import { addPolicyCommands } from './policy-commands.ts'
 import { addSecretCommands } from './secret-commands.ts'
 import type { GlobalOptions } from './settings.ts'
 import { logLevels, parseLogLevel, parsePort } from './settings.ts'
 import { addTaskCommands } from './task-commands.ts'
+import { addTokenCommands } from './token-commands.ts'
 
 /** Makes commander's action from a command that is loaded only when it runs. */
 export type Dispatch = <Options extends object>(
@@ -58,6 +60,7 @@ export function makeProgram(options: {
   addSecretCommands(program, dispatch)
   addPolicyCommands(program, dispatch)
   addConfigCommands(program, dispatch)
+  addTokenCommands(program, dispatch)
   addHostCommands(program, dispatch)
   program.addHelpText('after', firstSteps)
   program.addHelpText('afterAll', ({ command }) =>
@@ -80,10 +83,17 @@ function globalOptions(): readonly Option[] {
       '--home <dir>',
       'Where state lives: database, keys, logs [env: AEGIS_HOME] (default: ~/.aegis)',
     ),
-    new Option('--host <address>', 'Address of the daemon [env: AEGIS_HOST] (default: 127.0.0.1)'),
+    new Option(
+      '--host <address>',
+      'Address of the daemon, or its URL [env: AEGIS_HOST] (default: 127.0.0.1)',
+    ),
     new Option('--port <number>', 'Port of the daemon [env: AEGIS_PORT] (default: 8000)').argParser(
       parsePort,
     ),
+    new Option(
+      '--token <token>',
+      'To be somebody else than the owner of AEGIS_HOME [env: AEGIS_TOKEN, which other users cannot see]',
+    ).argParser(parseToken),
     new Option(
       '--log-level <level>',
       `One of ${logLevels.join(', ')} [env: AEGIS_LOG_LEVEL] (default: info)`,

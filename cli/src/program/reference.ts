@@ -78,7 +78,7 @@ const exitCodeSection = `## Exit codes
 | 1 | something else went wrong; \`doctor\`: no agent can be isolated here; \`policy test\`: a case was decided otherwise |
 | 2 | a wrong or missing command, flag, argument, manifest, configuration or input |
 | 3 | the daemon is needed (\`--host\` or \`--port\` was given) or recorded, and does not answer |
-| 4 | no such agent, execution or image |
+| 4 | no such agent, execution, image or token |
 | 5 | the execution that was waited for failed, timed out or was cancelled |
 | 6 | \`policy explain\`: it would be denied; \`policy check --against-agents\`: an agent would be refused |
 | 130 | Ctrl-C ended the command; an execution that was detached from goes on |`
@@ -99,7 +99,8 @@ const environmentSection = `## Environment
 |---|---|
 | \`AEGIS_HOME\` | where state lives, as \`--home\` |
 | \`AEGIS_CONFIG_PATH\` | the configuration, as \`--config\` |
-| \`AEGIS_HOST\`, \`AEGIS_PORT\` | where \`daemon start\` listens, unless flags say otherwise |
+| \`AEGIS_HOST\`, \`AEGIS_PORT\` | where \`daemon start\` listens, unless flags say otherwise; a URL (\`https://aegis.example\`) is the node that every command talks to |
+| \`AEGIS_TOKEN\` | who you are, as \`--token\`; it needs a daemon, which knows what the token permits |
 | \`AEGIS_LOG_LEVEL\`, \`RUST_LOG\` | as \`--log-level\`, which comes first; then the configuration |
 | \`NO_COLOR\` | any value: no colours |`
 

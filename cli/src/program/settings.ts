@@ -13,6 +13,7 @@ export interface GlobalOptions {
   readonly home?: string
   readonly host?: string
   readonly port?: number
+  readonly token?: string
   readonly logLevel?: LogLevel
   readonly json?: boolean
   readonly color?: boolean
@@ -26,14 +27,16 @@ export interface Settings {
   readonly configPath: string | undefined
   readonly host: string | undefined
   readonly port: number | undefined
-  /** Host or port were given as flags: a daemon must be there. */
+  /** Instead of the one in AEGIS_HOME. */
+  readonly token: string | undefined
+  /** Host or port were given as flags, or the host as a URL: a daemon must be there. */
   readonly isTargetExplicit: boolean
   readonly logLevel: LogLevel | undefined
 }
 
 /**
- * Flags come first, then the environment: AEGIS_HOME, AEGIS_HOST, AEGIS_PORT, AEGIS_LOG_LEVEL and,
- * for habit's sake, RUST_LOG. AEGIS_CONFIG_PATH is left to the discovery of the configuration.
+ * Flags come first, then the environment: AEGIS_HOME, AEGIS_HOST, AEGIS_PORT, AEGIS_TOKEN,
+ * AEGIS_LOG_LEVEL and, for habit's sake, RUST_LOG. AEGIS_CONFIG_PATH is left to the discovery of the configuration.
  * @throws InvalidArgumentError an environment variable that says nothing useful
  */
 export function resolveSettings(options: GlobalOptions, env: Environment, cwd: string): Settings {
@@ -43,13 +46,18 @@ export function resolveSettings(options: GlobalOptions, env: Environment, cwd: s
     configPath: options.config === undefined ? undefined : resolve(cwd, options.config),
     host: options.host ?? (env.AEGIS_HOST || undefined),
     port: options.port ?? fromEnvironment(env, 'AEGIS_PORT', parsePort),
-    isTargetExplicit: options.host !== undefined || options.port !== undefined,
+    token: options.token ?? (env.AEGIS_TOKEN || undefined),
+    isTargetExplicit:
+      options.host !== undefined || options.port !== undefined || isUrl(env.AEGIS_HOST ?? ''),
     logLevel:
       options.logLevel ??
       fromEnvironment(env, 'AEGIS_LOG_LEVEL', parseLogLevel) ??
       rustLogLevel(env.RUST_LOG),
   }
 }
+
+/** Whether a host is given with its protocol: that of a client, not one to listen at. */
+export const isUrl = (host: string): boolean => /^https?:\/\//i.test(host)
 
 /** At these levels logs show every detail, bootstrap lines included. */
 export const isDebugging = ({ logLevel }: Settings): boolean =>
