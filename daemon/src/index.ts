@@ -18,6 +18,10 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
   return open(options)
 }
 
+/** What looks an audit over without a node: see audit-tools.ts. */
+export const auditTools = (): Promise<typeof import('./audit-tools.ts')> =>
+  import('./audit-tools.ts')
+
 /** See `runDaemon` in run-daemon.ts. */
 export async function runDaemon(options: RunDaemonOptions): Promise<void> {
   const { runDaemon: run } = await import('./run-daemon.ts')

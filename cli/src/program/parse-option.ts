@@ -10,6 +10,12 @@ export function parseLimit(text: string): number {
   return wholeNumber(text, 1, 1000)
 }
 
+/** The index of an entry, or the size of a log. @throws InvalidArgumentError */
+export function parseIndex(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It is a whole number from 0 on: the index of an entry.')
+}
+
 /** A priority: higher runs first. @throws InvalidArgumentError */
 export function parsePriority(text: string): number {
   return wholeNumber(text, -100, 100)

@@ -1,5 +1,6 @@
 import { Command, Option, type OutputConfiguration } from 'commander'
 import { addAgentCommands } from './agent-commands.ts'
+import { addAuditCommands } from './audit-commands.ts'
 import type { CommandHandler } from './command-context.ts'
 import { addConfigCommands } from './config-commands.ts'
 import { addDaemonCommands } from './daemon-commands.ts'
@@ -59,6 +60,7 @@ export function makeProgram(options: {
   addImageCommands(program, dispatch)
   addSecretCommands(program, dispatch)
   addPolicyCommands(program, dispatch)
+  addAuditCommands(program, dispatch)
   addConfigCommands(program, dispatch)
   addTokenCommands(program, dispatch)
   addHostCommands(program, dispatch)

@@ -16,6 +16,8 @@ export interface VerifyHomeOptions {
   readonly audit: AuditStore
   /** Where `audit.pub` and `audit.checkpoint` are. */
   readonly directory: string
+  /** Checkpoints that were kept elsewhere. */
+  readonly witnesses: readonly string[]
   readonly onProgress: (progress: AuditProgress) => void
   readonly signal: AbortSignal
 }
@@ -26,14 +28,14 @@ export interface VerifyHomeOptions {
  * @throws AegisError `not-found` / `audit.key-absent`
  */
 export async function verifyHome(options: VerifyHomeOptions): Promise<AuditReport> {
-  const { audit, directory, onProgress, signal } = options
+  const { audit, directory, witnesses, onProgress, signal } = options
   const key = await readVerifierKey(join(directory, 'audit.pub'))
   const copy = await readIfThere(join(directory, 'audit.checkpoint'))
   return verifyStore({
     audit,
     notary: { ...auditCrypto, signer: { key } },
     merkle: merkleHash,
-    copies: copy === undefined ? [] : [copy],
+    copies: [...(copy === undefined ? [] : [copy]), ...witnesses],
     onProgress,
     pause: () => setImmediate(),
     signal,

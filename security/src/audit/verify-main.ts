@@ -12,14 +12,14 @@ import {
 import { auditCrypto } from './audit-crypto.ts'
 import { verifyExport } from './verify-export.ts'
 
-const usage = `Usage: aegis-audit-verify --key <key> [--since <checkpoint>] [--from <index>] [--json] <directory>
-       aegis-audit-verify --key <key> [--since <checkpoint>] [--entry <file>] [--json] --proof <file>
+const usage = `Usage: aegis-audit-verify --key <key> [--witness <checkpoint>] [--from <index>] [--json] <directory>
+       aegis-audit-verify --key <key> [--witness <checkpoint>] [--entry <file>] [--json] --proof <file>
 
 Checks an export of an audit (C2SP tlog-tiles), or a proof (C2SP tlog-proof), with nothing but the
 public key of the log.
 
   --key <key>         the line that aegis audit key prints, or a file with it
-  --since <file>      a checkpoint that was kept elsewhere: the log must begin with what it says
+  --witness <file>    a checkpoint that was kept elsewhere: the log must begin with what it says
   --from <index>      entries before this one were left out of the export
   --proof <file>      check this proof
   --entry <file>      the entry that the proof is of, when the log had dropped it
@@ -35,7 +35,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const options = parse(argv)
   const key = parseVerifierKey(textOrFile(options.key), auditCrypto.sha256)
-  const witnesses = options.since.map((path) => readFile(path).toString('utf8'))
+  const witnesses = options.witnesses.map((path) => readFile(path).toString('utf8'))
   return options.proof === undefined
     ? checkDirectory(options, key, witnesses)
     : checkOneProof(options.proof, options, key)
@@ -89,7 +89,7 @@ interface Options {
   readonly directory: string | undefined
   readonly proof: string | undefined
   readonly entry: string | undefined
-  readonly since: readonly string[]
+  readonly witnesses: readonly string[]
   readonly from: number
   readonly json: boolean
 }
@@ -108,7 +108,7 @@ const wrongCodes: ReadonlySet<string> = new Set([
 function parse(argv: readonly string[]): Options {
   const found = new Map<string, string[]>()
   const operands: string[] = []
-  const takesValue = new Set(['--key', '--since', '--from', '--proof', '--entry'])
+  const takesValue = new Set(['--key', '--witness', '--from', '--proof', '--entry'])
   for (let at = 0; at < argv.length; at += 1) {
     const word = argv[at] ?? ''
     const [name = '', attached] = word.split(/=(.*)/s)
@@ -130,7 +130,7 @@ function parse(argv: readonly string[]): Options {
     directory: operands[0],
     proof: found.get('--proof')?.at(-1),
     entry: found.get('--entry')?.at(-1),
-    since: found.get('--since') ?? [],
+    witnesses: found.get('--witness') ?? [],
     from: Number(from),
     json: found.has('--json'),
   }
