@@ -1,5 +1,5 @@
 import type { AgentPolicy, AgentRequest, Logger, PolicyAgent, PolicyDecision } from '@aegis/core'
-import type { EntityJson } from './cedar.ts'
+import { type EntityJson, once } from './cedar.ts'
 import { agentRequest } from './cedar-request.ts'
 import { makeDecisionCache } from './decision-cache.ts'
 import {
@@ -54,7 +54,21 @@ export function makeAgentPolicies(deps: AgentPolicyDeps): AgentPolicies {
     compiled.set(text, own)
     return own
   }
-  return { compile, forAgent: (agent) => makeAgentPolicy(deps, agent, compile) }
+  const warmUp = once(() => {
+    // Its sandbox boots meanwhile. Where this fails, the first decision does, and tells.
+    setImmediate(() => {
+      try {
+        deps.sets.warmUp()
+      } catch {}
+    }).unref()
+  })
+  return {
+    compile,
+    forAgent(agent) {
+      warmUp()
+      return makeAgentPolicy(deps, agent, compile)
+    },
+  }
 }
 
 function makeAgentPolicy(

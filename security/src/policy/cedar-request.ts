@@ -75,7 +75,10 @@ function connectRequest({ action, host, port, address, http }: ConnectRequest) {
       ...(http !== undefined && { http: httpContext(http) }),
     },
     entities: http === undefined ? [] : [headersEntity(http)],
-    slices: [...(literal ? [] : nameSlices(host)), ...(known === undefined ? [] : ['address'])],
+    slices: [
+      ...(literal ? ['literal'] : nameSlices(host)),
+      ...(known === undefined ? [] : ['address']),
+    ],
   }
 }
 

@@ -26,7 +26,8 @@ export const loadCedar = once((): Cedar => {
 /** Also names sets of policies apart that live in the one engine of this process. */
 export const nextSetName = counter('aegis')
 
-function once<Value>(make: () => Value): () => Value {
+/** What is made at the first call, and the same after that. */
+export function once<Value>(make: () => Value): () => Value {
   const made: Value[] = []
   return () => {
     const [value = make()] = made

@@ -93,7 +93,7 @@ function destination(rule: NetworkRule, effect: CompiledPolicy['effect']): Desti
       const range = cedarRange(rule.address, rule.prefixLength)
       if (range === undefined) throw new TypeError(`Not a range of addresses: ${rule.text}`)
       return {
-        slice: 'address',
+        slice: effect === 'permit' ? 'literal' : 'address',
         // A name is not permitted for what it resolves to, but it is forbidden for that.
         resource: effect === 'permit' ? { op: 'is', entity_type: 'Address' } : { op: 'All' },
         where: [all(contextHas('address'), inRange(attribute('address'), range))],

@@ -12,6 +12,8 @@ export interface Verdict {
 }
 
 export interface PreparedSets extends Disposable {
+  /** Makes the engine ready while there is time, since its first answer takes tens of milliseconds. */
+  warmUp(): void
   /**
    * Asks one set. `key` names it: the same key always comes with the same policies, which are
    * parsed only when they are not prepared any more.
@@ -34,6 +36,9 @@ export interface Question {
 export function makePreparedSets(most: number): PreparedSets {
   const names = new Map<string, string>()
   const prefix = nextSetName()
+  /** Names that hold nothing that is asked for. */
+  const free: string[] = []
+  const counted = { names: 0 }
 
   const prepare = (key: string, policies: readonly CompiledPolicy[]): string => {
     const known = names.get(key)
@@ -43,40 +48,60 @@ export function makePreparedSets(most: number): PreparedSets {
       return known
     }
     const [oldest] = names
-    const full = names.size >= most && oldest !== undefined
-    const name = full ? oldest[1] : `${prefix}/${names.size}`
-    if (full) names.delete(oldest[0])
+    if (names.size >= most && oldest !== undefined) {
+      names.delete(oldest[0])
+      free.push(oldest[1])
+    }
+    // Taken for good only once the set is in it: two keys must never share one.
+    const name = free.at(-1) ?? `${prefix}/${counted.names++}`
+    if (free.length === 0) free.push(name)
     store(name, policies)
+    free.pop()
     names.set(key, name)
     return name
   }
 
+  const ask: PreparedSets['ask'] = (
+    key,
+    policies,
+    { principal, action, resource, context, entities },
+  ) => {
+    const answer = loadCedar().statefulIsAuthorized({
+      principal,
+      action: { type: 'Action', id: action },
+      resource,
+      context,
+      entities: [...entities],
+      preparsedPolicySetId: prepare(key, policies),
+    })
+    if (answer.type === 'failure') {
+      throw new Error(answer.errors.map(({ message }) => message).join('; '))
+    }
+    const { decision, diagnostics } = answer.response
+    const allowed = decision === 'allow'
+    return {
+      permits: allowed ? diagnostics.reason : [],
+      forbids: allowed ? [] : diagnostics.reason,
+      failed: diagnostics.errors.map(({ policyId }) => policyId),
+    }
+  }
+
   return {
-    ask(key, policies, { principal, action, resource, context, entities }) {
-      const answer = loadCedar().statefulIsAuthorized({
-        principal,
-        action: { type: 'Action', id: action },
-        resource,
-        context,
-        entities: [...entities],
-        preparsedPolicySetId: prepare(key, policies),
-      })
-      if (answer.type === 'failure') {
-        throw new Error(answer.errors.map(({ message }) => message).join('; '))
-      }
-      const { decision, diagnostics } = answer.response
-      const allowed = decision === 'allow'
-      return {
-        permits: allowed ? diagnostics.reason : [],
-        forbids: allowed ? [] : diagnostics.reason,
-        failed: diagnostics.errors.map(({ policyId }) => policyId),
-      }
-    },
+    ask,
+    warmUp: () => void ask('nothing', [], nothing),
     [Symbol.dispose]() {
       for (const name of names.values()) store(name, [])
       names.clear()
     },
   }
+}
+
+const nothing: Question = {
+  principal: { type: 'Agent', id: '' },
+  action: 'llm.generate',
+  resource: { type: 'Model', id: '' },
+  context: {},
+  entities: [],
 }
 
 function store(name: string, policies: readonly CompiledPolicy[]): void {

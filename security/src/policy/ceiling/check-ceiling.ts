@@ -135,9 +135,10 @@ function searchIn(search: Search, atoms: Atoms): AgentRequest | 'excluded' | und
     region.action === 'network.connect' ? httpWitnesses(region, atoms, search.budget) : [undefined]
   let excluded = false
   for (const text of subjects) {
-    const resource = { type, id: region.secret ?? text }
-    if (!mayHold(condition, { subject, text, resource })) continue
+    const known = { subject, text, resource: { type, id: region.secret ?? text } }
+    if (!mayHold(condition, known)) continue
     for (const port of ports) {
+      if (!mayHold(condition, { ...known, port })) continue
       for (const http of inside) {
         const request = requestOf(region, text, port, http)
         const verdict = ask(search, request)

@@ -22,10 +22,16 @@ export type Condition =
   | { readonly kind: 'is-like'; readonly part: string; readonly pattern: TextPattern }
   | { readonly kind: 'is-resource'; readonly type: string; readonly id: string }
   | { readonly kind: 'has-type'; readonly type: string }
-  /** Equal, smaller or larger: the same border. */
-  | { readonly kind: 'compares'; readonly part: string; readonly number: number }
+  | {
+      readonly kind: 'compares'
+      readonly part: string
+      readonly order: Order
+      readonly number: number
+    }
   | { readonly kind: 'in-range'; readonly ranges: readonly AddressRange[] }
   | { readonly kind: 'has'; readonly part: string }
+
+export type Order = '==' | '<' | '<=' | '>' | '>='
 
 /** A condition of a kind that cannot be analysed; the message completes `it has …`. */
 export class UnclearCondition extends Error {}
@@ -93,7 +99,7 @@ function readExpression(expr: unknown): Condition {
     case '<=':
     case '>':
     case '>=':
-      return readOrder(left, right)
+      return readOrder(operator, left, right)
     case 'like':
       return {
         kind: 'is-like',
@@ -147,17 +153,23 @@ function readEqual(left: unknown, right: unknown): Condition {
   }
   if (part === 'address') return { kind: 'in-range', ranges: [needRange(other)] }
   if (typeof value === 'string') return { kind: 'is-text', part, text: value }
-  if (typeof value === 'number') return readOrder(left, right)
+  if (typeof value === 'number') return readOrder('==', left, right)
   throw unclear(`a comparison of context.${part} with something that is not written out`)
 }
 
-function readOrder(left: unknown, right: unknown): Condition {
-  const [part, other] = partOf(left) === undefined ? [partOf(right), left] : [partOf(left), right]
-  const number = literalOf(other)
+/** With the part of the request to the left of the number. */
+function readOrder(order: Order, left: unknown, right: unknown): Condition {
+  const part = partOf(left)
+  const number = literalOf(right)
+  if (part === undefined && partOf(right) !== undefined) {
+    return readOrder(mirrored[order], right, left)
+  }
   if (part === undefined || typeof number !== 'number') throw unclear('arithmetic')
   if (!Number.isSafeInteger(number)) throw unclear(`the number ${number}`)
-  return { kind: 'compares', part, number }
+  return { kind: 'compares', part, order, number }
 }
+
+const mirrored = { '==': '==', '<': '>', '<=': '>=', '>': '<', '>=': '<=' } as const
 
 const anyOf = (all: readonly Condition[]): Condition =>
   all.reduceRight<Condition>((right, left) => ({ kind: 'or', left, right }), {

@@ -1,4 +1,4 @@
-import type { Condition } from './condition.ts'
+import type { Condition, Order } from './condition.ts'
 import { matches } from './text-pattern.ts'
 
 /** What is known of a request. */
@@ -6,6 +6,7 @@ export interface Known {
   /** The part of the request that its resource is named by, and its text. */
   readonly subject: string
   readonly text: string
+  readonly port?: number | undefined
   readonly resource: { readonly type: string; readonly id: string }
 }
 
@@ -42,8 +43,11 @@ function truthOf(condition: Condition, known: Known): Truth {
       return condition.type === known.resource.type && condition.id === known.resource.id
     case 'has-type':
       return condition.type === known.resource.type
-    case 'constant':
     case 'compares':
+      return condition.part === 'port' && known.port !== undefined
+        ? compares(known.port, condition.order, condition.number)
+        : undefined
+    case 'constant':
     case 'in-range':
     case 'has':
       return undefined
@@ -59,6 +63,21 @@ function joined(
   const [one, other] = [truthOf(left, known), truthOf(right, known)]
   if (one === decisive || other === decisive) return decisive
   return one === undefined || other === undefined ? undefined : !decisive
+}
+
+function compares(value: number, order: Order, number: number): boolean {
+  switch (order) {
+    case '==':
+      return value === number
+    case '<':
+      return value < number
+    case '<=':
+      return value <= number
+    case '>':
+      return value > number
+    case '>=':
+      return value >= number
+  }
 }
 
 const opposite = (of: Truth): Truth => (of === undefined ? undefined : !of)
