@@ -43,6 +43,8 @@ export async function relayWebsocket(options: RelayOptions): Promise<void> {
   )
   if (client.head.length > 0) client.stream.unshift(client.head)
   if (server.head.length > 0) server.stream.unshift(server.head)
+  // Both pipelines watch both ends, beside those that served the handshake.
+  for (const { stream } of [client, server]) stream.setMaxListeners(32)
   const up = guards && watchFrames(guards.scanner.guard(), guards.scanner.guard())
   const down = guards && watchFrames(guards.redactor.guard(), guards.redactor.guard())
   await Promise.all([

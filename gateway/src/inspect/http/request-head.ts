@@ -142,23 +142,14 @@ const mismatch = (named: string, origin: Origin) =>
 
 const notForProxy = (target: string) =>
   target.startsWith('https:')
-    ? requestFault(
-        'invalid',
-        'egress.proxy-form',
-        "The proxy does not open TLS in a client's stead.",
-        {
-          remedy:
-            'Send CONNECT host:443 for https, as a client does that knows the proxy by HTTPS_PROXY.',
-        },
-      )
-    : requestFault(
-        'invalid',
-        'egress.proxy-form',
-        'This is an HTTP proxy, and the request names no host.',
-        {
-          remedy: 'Send the whole URL (GET http://example.com/ HTTP/1.1), or CONNECT host:port.',
-        },
-      )
+    ? requestFault('invalid', 'egress.proxy-form', 'The proxy does not speak TLS for a client.', {
+        remedy: 'Send CONNECT host:443, as clients do that know the proxy as HTTPS_PROXY.',
+        record,
+      })
+    : requestFault('invalid', 'egress.proxy-form', 'To a proxy a request has to name its host.', {
+        remedy: 'Send a whole URL (GET http://example.com/ HTTP/1.1), or CONNECT host:port.',
+        record,
+      })
 
 const smuggled = (message: string) =>
   requestFault(

@@ -76,7 +76,10 @@ export function makeRequestServer({ connect }: RequestServerOptions = {}): Reque
     outgoing.shouldKeepAlive = false
     // @ts-expect-error Any stream will do, as it does for the server itself.
     outgoing.assignSocket(stream)
-    outgoing.once('finish', () => stream.end())
+    outgoing.once('finish', () => {
+      stream.end()
+      linger(stream)
+    })
     enqueue({ incoming, outgoing, upgrade: { stream, head } })
   })
   server.on('connect', (incoming: IncomingMessage, stream: Duplex, head: Buffer) => {

@@ -75,6 +75,7 @@ const sameLine = (one: Origin, other: Origin): boolean =>
 
 function openLine(origin: Origin, upstream: Upstream, stream: Duplex) {
   let requests = 0
+  let lost = false
   let ended = false
   const end = (cause?: string) => {
     if (ended) return
@@ -84,16 +85,19 @@ function openLine(origin: Origin, upstream: Upstream, stream: Duplex) {
     upstream.end({ requests, ...(cause !== undefined && { cause }) })
   }
   const agent = agentOn(stream)
-  stream.on('error', () => end())
-  stream.once('end', () => end())
-  stream.once('close', () => end())
+  const lose = () => {
+    lost = true
+    // In a moment: whoever ends it knows better why.
+    setImmediate(end)
+  }
+  stream.on('error', lose).once('end', lose).once('close', lose)
   return {
     origin,
     connection: upstream.connection,
     agent,
     end,
     // What a server says unasked could be taken for the answer to the next request.
-    alive: () => !ended && stream.readableLength === 0,
+    alive: () => !lost && !ended && stream.readableLength === 0,
     get used() {
       return requests > 0
     },

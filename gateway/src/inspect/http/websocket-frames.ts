@@ -108,11 +108,9 @@ function headLength(head: Buffer): number | undefined {
   if (first === undefined || second === undefined) return undefined
   // Packed messages are of an extension, which was not agreed upon.
   if ((first & 0x70) !== 0) {
-    throw new AegisError(
-      'invalid',
-      'egress.websocket',
-      'A frame uses an extension nobody agreed to.',
-    )
+    const message = 'A frame uses an extension that nobody agreed to.'
+    const details = { record: 'network.connect' }
+    throw new AegisError('invalid', 'egress.websocket', message, { details })
   }
   const size = second & 0x7f
   return 2 + (size === 126 ? 2 : size === 127 ? 8 : 0) + (isMasked(head) ? 4 : 0)

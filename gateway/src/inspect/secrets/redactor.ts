@@ -45,6 +45,7 @@ const echoed = (): AegisError =>
     'denied',
     'secret.echoed',
     'The server sent the value of a secret where it cannot be taken out; the connection was cut.',
+    { details: { record: 'secret.use' } },
   )
 
 /** A key of AWS is made of several, of which each is one. */
