@@ -73,7 +73,7 @@ export function describeClients(scene: EgressScene): void {
         ({ type, data }) =>
           type === 'execution.connecting' && data.host === host && data.port === port,
       )
-      expect(begun).toMatchObject({ execution_id: executionId })
+      expect(begun).toMatchObject({ executionId })
       expect(begun?.data.policies).toContain(`agent/clients/${field}`)
       const ended = audit.find(
         ({ type, data }) =>

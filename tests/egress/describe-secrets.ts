@@ -9,7 +9,7 @@ export function describeSecrets(scene: EgressScene): void {
   describe('an agent with secrets', () => {
     const tried = tryBefore(scene, async () => {
       const { node, world } = scene
-      const scope = ['--agent', 'courier', '--host', 'web.aegis.test']
+      const scope = ['--agent', 'courier', '--to', 'web.aegis.test']
       await setSecret(['token', ...scope], value)
       await setSecret(['keys', ...scope, '--place', 'sigv4'], 'AKIAEXAMPLE:of-the-real-account')
       world.web.forget()

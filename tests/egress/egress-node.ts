@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import type { Isolation } from '@aegis/core'
+import type { AuditEntry, Isolation } from '@aegis/core'
+import { homeAt, readApiToken } from '@aegis/daemon'
+import { connectNode } from '@aegis/sdk'
 import { type AegisCommand, openNodeCommand } from '../e2e/aegis-command.ts'
 import { engineConfig } from '../e2e/docker-command.ts'
-import { json, ok } from '../e2e/product-commands.ts'
+import { ok } from '../e2e/product-commands.ts'
 import { followTask, type ToldExecution } from '../e2e/told-events.ts'
 import type { Engine } from '../engine/test-engine.ts'
 import type { World } from './world/open-world.ts'
@@ -14,7 +16,7 @@ export interface EgressNode extends AsyncDisposable {
   /** Deploys an agent that runs a script of `agents/` and executes it once. */
   runAgent(agent: EgressAgent): Promise<ToldExecution>
   /** What the audit log tells of an execution, oldest first. */
-  audit(executionId: string): Promise<readonly AuditLine[]>
+  audit(executionId: string): Promise<readonly AuditEntry[]>
 }
 
 export interface EgressAgent {
@@ -28,14 +30,6 @@ export interface EgressAgent {
   readonly secrets?: Readonly<Record<string, string>>
   readonly env?: Readonly<Record<string, string>>
   readonly timeout?: string
-}
-
-/** As `aegis --json audit list` prints it. */
-export interface AuditLine {
-  readonly index: number
-  readonly type: string
-  readonly execution_id?: string
-  readonly data: Readonly<Record<string, unknown>>
 }
 
 export async function openEgressNode(
@@ -61,6 +55,8 @@ export async function openEgressNode(
   const env = { NODE_EXTRA_CA_CERTS: world.certificates.authorityPath }
   const started = await aegis.runWith({ env }, 'daemon', 'start', '--port', String(aegis.port))
   if (started.code !== 0) throw new Error(started.stderr)
+  const token = await readApiToken(homeAt(aegis.home).token)
+  const plane = connectNode({ url: `http://127.0.0.1:${aegis.port}`, token })
   return {
     aegis,
     async runAgent(agent) {
@@ -68,8 +64,11 @@ export async function openEgressNode(
       await ok(aegis, 'agent', 'deploy', path)
       return followTask(aegis, agent.name, '--input', '')
     },
-    audit: (executionId) =>
-      json(aegis, 'audit', 'list', '--execution', executionId, '--limit', '1000'),
+    async audit(executionId) {
+      const signal = AbortSignal.timeout(30_000)
+      const found = await plane.audit.list({ executionId, limit: 1000 }, signal)
+      return found.flatMap(({ entry }) => entry ?? [])
+    },
     [Symbol.asyncDispose]: () => aegis[Symbol.asyncDispose](),
   }
 }

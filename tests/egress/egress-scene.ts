@@ -1,10 +1,11 @@
+import type { AuditEntry } from '@aegis/core'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { printedTo } from '../e2e/told-events.ts'
 import { describeAttacks } from './describe-attacks.ts'
 import { describeClients } from './describe-clients.ts'
 import { describeSecrets } from './describe-secrets.ts'
 import { type EgressKind, engineOf } from './egress-kinds.ts'
-import { type AuditLine, type EgressAgent, type EgressNode, openEgressNode } from './egress-node.ts'
+import { type EgressAgent, type EgressNode, openEgressNode } from './egress-node.ts'
 import { type Probe, readProbes } from './probe-lines.ts'
 import { openWorld, type World } from './world/open-world.ts'
 
@@ -20,9 +21,9 @@ export interface EgressScene {
 export interface Tried {
   readonly executionId: string
   readonly probes: ReadonlyMap<string, Probe>
-  readonly audit: readonly AuditLine[]
+  readonly audit: readonly AuditEntry[]
   /** The entries of what was refused. */
-  readonly denied: readonly AuditLine[]
+  readonly denied: readonly AuditEntry[]
 }
 
 /** All that is proven of connections, for one way to isolate agents. */
