@@ -19,7 +19,7 @@ import {
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { answers, eventAnswers, progressAnswers } from './answers.ts'
-import { callerOf, planeOf } from './call.ts'
+import { callerOf, callOf, planeOf } from './call.ts'
 import type { EventStreams } from './event-stream-reply.ts'
 import { forReader } from './for-reader.ts'
 import { takeYamlBodies } from './parse-body.ts'
@@ -137,7 +137,9 @@ export const agentRoutes: FastifyPluginAsyncZod<Deps> = async (app, deps) => {
     async (request) => {
       const { input, ...options } = request.body
       const { executions } = planeOf(request)
-      return { execution_id: await executions.execute(request.params.ref, input, options) }
+      const id = await executions.execute(request.params.ref, input, options)
+      callOf(request).executionId = id
+      return { execution_id: id }
     },
   )
 

@@ -10,6 +10,8 @@ export interface Call {
   action?: ApiAction
   /** What it concerns: the name of an agent, of a token, or undefined for the whole node. */
   resource?: string | undefined
+  /** The execution that it made or concerned. */
+  executionId?: string
   /** Why it was turned away; undefined once it was let in. */
   refused?: string
   /** The token that was shown and is not let in. */

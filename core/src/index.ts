@@ -1,6 +1,7 @@
 export * from './access/actor.ts'
 export * from './access/agent-names.ts'
 export * from './access/api-call.ts'
+export * from './access/audited-control-plane.ts'
 export * from './access/narrow-control-plane.ts'
 export * from './access/permit.ts'
 export * from './access/rate-limit.ts'

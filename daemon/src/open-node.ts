@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import {
+  auditControlPlane,
   type ControlPlane,
   exitCodeValidator,
   type Logger,
@@ -139,7 +140,11 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
 
   const resources = undo.move()
   return {
-    controlPlane: node.controlPlane,
+    // The API records the calls of its callers itself.
+    controlPlane:
+      serve === undefined
+        ? auditControlPlane(node.controlPlane, { audit: store.audit, clock: systemClock })
+        : node.controlPlane,
     url: api?.url,
     tokenPath: home.token,
     logger,

@@ -53,6 +53,18 @@ describe('the audit of the API', () => {
     expect(JSON.stringify(scene.audit.entries)).not.toContain('hunter2')
   })
 
+  it('names the execution that a call made', async () => {
+    await using scene = await openAccessScene()
+    await scene.node.plane.agents.deploy(aManifest('echo'))
+    const execute = { token: homeToken, body: { input: 'hi' } }
+    const { body } = await scene.ask('POST /api/agents/echo/execute', execute)
+    expect(scene.audit.entries.at(-1)).toMatchObject({
+      actor: 'local',
+      executionId: body.execution_id,
+      data: { action: 'api.task.execute', resource: 'echo' },
+    })
+  })
+
   it('has every route but the open ones', async () => {
     await using scene = await openAccessScene()
     for (const [route, access] of Object.entries(authorization)) {

@@ -179,7 +179,7 @@ const agentNamesOf = ({ agents, executions }: ControlPlane): AgentNames => ({
   ofExecution: async (id) => (await executions.find(id).catch(() => undefined))?.agentName,
 })
 
-const realClock: Clock = {
+export const realClock: Clock = {
   now: () => new Date().toISOString(),
   monotonicMs: () => performance.now(),
   sleep: (ms, signal) => delay(ms, undefined, { signal }),
