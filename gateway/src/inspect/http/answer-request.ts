@@ -163,9 +163,10 @@ async function passOn(
 ): Promise<void> {
   const { response } = answer
   if (answer.kind === 'response') {
-    // What comes after a body that was not read to its end could be taken for a request.
-    const last = upgrade !== undefined || !incoming.complete
+    const last = upgrade !== undefined
     await sendResponse(response, outgoing, { method, redactor: watch?.redactor, last })
+    // Answered early: what is still to come is of no use to anybody.
+    if (!incoming.complete) line.end()
     return
   }
   if (upgrade === undefined) throw new Error('An upgrade that nobody asked for')

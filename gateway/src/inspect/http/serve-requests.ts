@@ -8,6 +8,7 @@ import { inspectLimits } from '../inspect-limits.ts'
 import { PlaceholderLeak } from '../placeholder-scanner.ts'
 import { type Asked, type Asking, answerRequest, subjectOfLeak } from './answer-request.ts'
 import { type Origin, parseAuthority } from './authority.ts'
+import { drainRequest } from './drain-request.ts'
 import type { WebsocketEnd } from './relay-websocket.ts'
 import { faultAnswer, requestFault, sendFault } from './request-fault.ts'
 
@@ -143,9 +144,9 @@ async function answer(conversation: Conversation, asked: Asked): Promise<void> {
     record(conversation, incoming, error)
     const broken = conversation.signal.aborted || outgoing.headersSent || outgoing.destroyed
     if (broken) incoming.socket.destroy()
-    else sendFault(outgoing, error, upgrade !== undefined || !incoming.complete || isSuspect(error))
+    else sendFault(outgoing, error, upgrade !== undefined || isSuspect(error))
   }
-  if (!incoming.complete) linger(incoming.socket)
+  if (upgrade === undefined) await drainRequest(incoming)
 }
 
 /** What comes behind a request that is read in two ways may be a part of it. */
