@@ -182,13 +182,13 @@ async function verifyRoots(
   { hash, source, checkpoints }: VerifyLogOptions,
   findings: FindingList,
 ): Promise<void> {
+  const largest = checkpoints.at(-1)?.size ?? 0
+  if (largest > source.size) {
+    const message = `The log ends before entry ${source.size}, though ${largest} entries were signed.`
+    findings.add({ code: 'truncated', index: source.size, through: largest - 1, message })
+  }
   let good = 0
-  for (const { size, root } of checkpoints) {
-    if (size > source.size) {
-      const message = `The log ends before entry ${source.size}, though ${size} entries were signed.`
-      findings.add({ code: 'truncated', index: source.size, through: size - 1, message })
-      return
-    }
+  for (const { size, root } of checkpoints.filter(({ size }) => size <= source.size)) {
     const found = await rootAt(hash, source, size)
     // What is missing was said when it was read.
     if (found === undefined) return
