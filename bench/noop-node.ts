@@ -62,7 +62,7 @@ export async function openNoopNode(store: Store): Promise<NoopNode> {
     },
     ids,
     logger: silent,
-    about: { version: '0', pid: process.pid, scriptedModel: true },
+    about: { version: '0', pid: process.pid, scriptedModel: true, exposed: false },
   })
   await node.start(new AbortController().signal)
   return {

@@ -83,8 +83,11 @@ export interface Api extends AsyncDisposable {
  */
 export async function openApi(options: ApiOptions): Promise<Api> {
   const { bindAddress, port, tls } = options.network
-  if (tls === undefined && !isLoopback(bindAddress)) {
-    options.logger.warn({ bindAddress }, 'the api is open to the network without tls')
+  if (isExposed(options.network)) {
+    options.logger.warn(
+      { bindAddress },
+      'other machines may reach the api without tls: tokens can be read on the way; see network.tls',
+    )
   }
   const closing = new AbortController()
   const app = await buildApp(options, closing.signal)
@@ -234,6 +237,10 @@ function listenError(error: unknown, address: string, port: number): unknown {
       return error
   }
 }
+
+/** Whether other machines may reach an API that listens so, and without TLS. */
+export const isExposed = ({ bindAddress, tls }: ApiOptions['network']): boolean =>
+  tls === undefined && !isLoopback(bindAddress)
 
 const isLoopback = (address: string): boolean =>
   address === 'localhost' || address === '::1' || address.startsWith('127.')

@@ -350,6 +350,8 @@ export interface NodeStatus {
   readonly sandboxes: SandboxCounts
   /** True when the offline scripted provider answers because no other is configured. */
   readonly scriptedModel: boolean
+  /** True when other machines may reach the API, and without TLS. */
+  readonly exposed: boolean
 }
 
 export interface NodeCapacity {

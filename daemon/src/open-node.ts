@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isExposed } from '@aegis/api'
 import {
   auditControlPlane,
   type ControlPlane,
@@ -24,7 +25,7 @@ import { openVault } from './open-vault.ts'
 import { bootstrapOf } from './own-bootstrap.ts'
 import { randomIds } from './random-ids.ts'
 import { secretsFrom } from './secrets-from.ts'
-import { serveApi } from './serve-api.ts'
+import { networkOf, serveApi } from './serve-api.ts'
 import { systemClock } from './system-clock.ts'
 import { version } from './version.ts'
 
@@ -94,7 +95,12 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
   )
   const vault = await openVault({ home, config, env, logger })
   const runtimes = undo.use(await openRuntimes({ home, config, env, logger }))
-  const about = { version, pid: process.pid, scriptedModel: gateway.scripted }
+  const about = {
+    version,
+    pid: process.pid,
+    scriptedModel: gateway.scripted,
+    exposed: serve !== undefined && isExposed(networkOf(config, serve)),
+  }
   const node = makeNode({
     ...store,
     config,

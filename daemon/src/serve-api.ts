@@ -1,4 +1,4 @@
-import { type Api, openApi } from '@aegis/api'
+import { type Api, type ApiOptions, openApi } from '@aegis/api'
 import type {
   AuditTrail,
   Clock,
@@ -29,7 +29,6 @@ interface ServeOptions {
 /** Serves a node over HTTP, to whoever has a token that it knows. */
 export async function serveApi(options: ServeOptions): Promise<Api> {
   const { config, node, policies, audit, clock, logger, ready } = options
-  const { bind_address: bindAddress, port, tls } = config.spec.network
   const { access } = config.spec.security
   await using undo = new AsyncDisposableStack()
   const { authenticate } = undo.use(await openAccess(options))
@@ -45,17 +44,7 @@ export async function serveApi(options: ServeOptions): Promise<Api> {
         failuresPerMinute: access.failures_per_minute,
       },
       allowedHosts: access.allowed_hosts,
-      network: {
-        bindAddress: options.host ?? bindAddress,
-        port: options.port ?? port,
-        ...(tls !== undefined && {
-          tls: {
-            certPath: tls.cert_path,
-            keyPath: tls.key_path,
-            caPath: tls.ca_path,
-          },
-        }),
-      },
+      network: networkOf(config, options),
       version,
       servesMetrics: config.spec.observability.metrics.enabled,
       logger,
@@ -67,5 +56,20 @@ export async function serveApi(options: ServeOptions): Promise<Api> {
     url: api.url,
     port: api.port,
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  }
+}
+
+/** Where the API listens: as the command says, or the configuration. */
+export function networkOf(
+  { spec }: NodeConfig,
+  { host, port }: Pick<ServeOptions, 'host' | 'port'>,
+): ApiOptions['network'] {
+  const { bind_address, port: usual, tls } = spec.network
+  return {
+    bindAddress: host ?? bind_address,
+    port: port ?? usual,
+    ...(tls !== undefined && {
+      tls: { certPath: tls.cert_path, keyPath: tls.key_path, caPath: tls.ca_path },
+    }),
   }
 }

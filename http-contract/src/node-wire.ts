@@ -42,6 +42,7 @@ export const nodeStatus = z.object({
     cold_starts: count,
   }),
   scripted_model: z.boolean(),
+  exposed: z.boolean(),
 })
 
 /** `GET /api/node/doctor` */
@@ -79,6 +80,7 @@ export const nodeStatusToWire = (status: NodeStatus): NodeStatusWire => ({
     cold_starts: status.sandboxes.coldStarts,
   },
   scripted_model: status.scriptedModel,
+  exposed: status.exposed,
 })
 
 export const nodeStatusFromWire = (wire: NodeStatusWire): NodeStatus => ({
@@ -103,4 +105,5 @@ export const nodeStatusFromWire = (wire: NodeStatusWire): NodeStatus => ({
     coldStarts: wire.sandboxes.cold_starts,
   },
   scriptedModel: wire.scripted_model,
+  exposed: wire.exposed,
 })

@@ -104,7 +104,7 @@ export async function openMemoryNode({
       placeholder: () => 'aegis-secret-0',
     },
     logger: silent,
-    about: { version: '0.1.0', pid: process.pid, scriptedModel: true },
+    about: { version: '0.1.0', pid: process.pid, scriptedModel: true, exposed: false },
   })
   if (start) await node.start(new AbortController().signal)
   return {

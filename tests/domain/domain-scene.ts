@@ -110,7 +110,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     clock: options.clock ?? clock,
     ids: countingIds(store),
     logger: options.logger ?? silent,
-    about: { version: '0', pid: 1, scriptedModel: true },
+    about: { version: '0', pid: 1, scriptedModel: true, exposed: false },
   })
   await node.start(forever)
   const plane = node.controlPlane

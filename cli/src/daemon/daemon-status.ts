@@ -2,6 +2,7 @@ import type { NodeStatus, SandboxCounts } from '@aegis/core'
 import { findDaemon } from '@aegis/daemon'
 import { nodeStatusToWire } from '@aegis/http-contract'
 import { connectDaemon } from '../node/connect.ts'
+import { exposedNotice } from '../node/exposed-notice.ts'
 import { scriptedModelNotice } from '../node/note-scripted-model.ts'
 import type { CommandHandler } from '../program/command-context.ts'
 import { exitCodes } from '../program/exit-code.ts'
@@ -23,6 +24,7 @@ export const daemonStatus: CommandHandler<object> = async (context) => {
     const uptime = formatUptime(status.uptimeSeconds)
     terminal.line(`Daemon is ${terminal.style.good('running')} (pid ${status.pid}, up ${uptime})`)
     printFacts(terminal, [['URL', found.url], ['Home', home], ...factsOf(status)])
+    if (status.exposed) terminal.line(`${terminal.style.warning('warning:')} ${exposedNotice}`)
     if (status.scriptedModel) {
       terminal.line(`${terminal.style.warning('note:')} ${scriptedModelNotice}`)
     }

@@ -1,4 +1,5 @@
 import type { Isolation, NodeFinding } from '@aegis/core'
+import { exposedNotice } from '../node/exposed-notice.ts'
 import type { CommandHandler } from '../program/command-context.ts'
 import { exitCodes } from '../program/exit-code.ts'
 import { sanitise } from '../terminal/sanitise.ts'
@@ -13,8 +14,9 @@ export const doctor: CommandHandler<object> = async (context) => {
   const findings = await connection.controlPlane.node.doctor(new AbortController().signal)
   const able = ableIsolations(findings)
   const canIsolate = able.length > 0
+  const { exposed } = await connection.controlPlane.node.status()
   if (terminal.json) {
-    terminal.document({ can_isolate: canIsolate, isolations: able, findings })
+    terminal.document({ can_isolate: canIsolate, isolations: able, findings, exposed })
     return canIsolate ? exitCodes.success : exitCodes.general
   }
   terminal.line(renderTable(columnsOf(style), findings, { columns, title: style.dim }))
@@ -29,6 +31,7 @@ export const doctor: CommandHandler<object> = async (context) => {
       ? style.good(`This machine can isolate agents: ${able.join(', ')}.`)
       : style.bad('This machine cannot isolate agents yet: mend what is missing.'),
   )
+  if (exposed) terminal.line(`${style.warning('warning:')} ${exposedNotice}`)
   return canIsolate ? exitCodes.success : exitCodes.general
 }
 

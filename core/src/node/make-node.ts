@@ -46,7 +46,7 @@ export interface NodeDeps
    */
   readonly runs: 'all' | 'own'
   /** What the core cannot know of the process it lives in. */
-  readonly about: Pick<NodeStatus, 'version' | 'pid' | 'scriptedModel'>
+  readonly about: Pick<NodeStatus, 'version' | 'pid' | 'scriptedModel' | 'exposed'>
 }
 
 /** The domain of one node, put together: what users call, and what runs behind it. */
