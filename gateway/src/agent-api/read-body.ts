@@ -9,7 +9,7 @@ export interface BodyLimits {
   readonly timeoutMs: number
 }
 
-const standard: BodyLimits = {
+export const standardBounds: BodyLimits = {
   maxBytes: limits.requestBytes,
   maxDepth: limits.jsonDepth,
   timeoutMs: limits.bodyMs,
@@ -19,11 +19,14 @@ const standard: BodyLimits = {
  * The JSON of a request, whatever its content type says.
  * @throws AegisError `invalid` when it is too large, too slow, too deep, or no JSON in UTF-8
  */
-export async function readBody(incoming: IncomingMessage, bounds = standard): Promise<unknown> {
+export async function readBody(
+  incoming: IncomingMessage,
+  bounds = standardBounds,
+): Promise<unknown> {
   return parseJson(await readBytes(incoming, bounds), bounds.maxDepth)
 }
 
-function readBytes(incoming: IncomingMessage, bounds: BodyLimits): Promise<Buffer> {
+export function readBytes(incoming: IncomingMessage, bounds: BodyLimits): Promise<Buffer> {
   const tooLarge = () =>
     llmFault(
       'invalid',

@@ -8,7 +8,7 @@ import type { TryCandidates } from '../selection/try-candidates.ts'
 import type { AgentRequest, AgentRequestHandler } from './agent-request.ts'
 import { logCall } from './log-call.ts'
 import { permittedModels } from './permitted-models.ts'
-import { readBody } from './read-body.ts'
+import { readPrompt } from './read-prompt.ts'
 import { type CallRecord, makeCallRecord } from './record-call.ts'
 import { sendBytes, sendJson } from './send.ts'
 import { sendStream } from './send-stream.ts'
@@ -33,7 +33,7 @@ export function makeServeChat(deps: ServeChatDeps): (route: ChatRoute) => AgentR
   const { catalog, tryCandidates, clock, logger, newId } = deps
 
   return (route) => async (agent) => {
-    const body = await readBody(agent.incoming)
+    const body = await readPrompt(agent)
     const request = withTemperature(
       route.dialect.parse(body, agent.incoming.headers.accept ?? ''),
       agent,

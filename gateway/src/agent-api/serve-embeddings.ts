@@ -8,7 +8,7 @@ import type { EmbeddingReply } from '../providers/provider.ts'
 import type { AgentRequestHandler } from './agent-request.ts'
 import { logCall } from './log-call.ts'
 import { permittedModels } from './permitted-models.ts'
-import { readBody } from './read-body.ts'
+import { readPrompt } from './read-prompt.ts'
 import { makeCallRecord } from './record-call.ts'
 import { sendJson } from './send.ts'
 import type { ServeChatDeps } from './serve-chat.ts'
@@ -33,7 +33,7 @@ export function makeServeEmbeddings(
   return (dialect) => async (agent) => {
     const { model, input, dimensions, encoding_format } = parseBody(
       requestSchema,
-      await readBody(agent.incoming),
+      await readPrompt(agent),
     )
     const inputs = typeof input === 'string' ? [input] : input
     const alias = model || agent.identity.defaultModel
