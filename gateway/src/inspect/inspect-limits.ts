@@ -21,4 +21,8 @@ export const inspectLimits = {
   decodedBytes: 1024 * 1024 * 1024,
   /** Bytes of an answer that are kept back to tell its length. */
   measuredBytes: 64 * 1024,
+  /** Heads and payloads of a websocket's frames that wait behind bytes that are kept back. */
+  heldFrames: 1024,
+  /** All of their bytes. */
+  heldFrameBytes: 1024 * 1024,
 } as const

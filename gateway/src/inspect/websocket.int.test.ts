@@ -86,6 +86,19 @@ describe('a websocket', () => {
     expect(scene.reached).toEqual([])
   })
 
+  it('is not asked for behind a request that waits for its answer', async () => {
+    await using scene = await openInspectScene({ http: { 'site.test:PORT': {} }, raw: echo([]) })
+    const host = `site.test:${scene.port}`
+    for (const first of ['', 'Expect: something\r\n']) {
+      const stream = await scene.connect()
+      stream.write(
+        `GET / HTTP/1.1\r\nHost: ${host}\r\n${first}\r\nGET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+      )
+      stream.resume()
+      await once(stream, 'close')
+    }
+  })
+
   it('gets secrets in its handshake, and agrees to nothing that would hide its frames', async () => {
     const heads: string[] = []
     await using scene = await openInspectScene({

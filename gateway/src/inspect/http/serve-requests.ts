@@ -75,8 +75,14 @@ export function makeRequestServer({ connect }: RequestServerOptions = {}): Reque
   server.on('upgrade', (incoming: IncomingMessage, stream: Duplex, head: Buffer) => {
     const outgoing = new ServerResponse(incoming)
     outgoing.shouldKeepAlive = false
-    // @ts-expect-error Any stream will do, as it does for the server itself.
-    outgoing.assignSocket(stream)
+    try {
+      // @ts-expect-error Any stream will do, as it does for the server itself.
+      outgoing.assignSocket(stream)
+    } catch {
+      // Node refuses while an earlier answer is on its way. Who does not wait for it gets none.
+      stream.destroy()
+      return
+    }
     outgoing.once('finish', () => {
       stream.end()
       linger(stream)

@@ -98,6 +98,27 @@ describe('frames of a websocket', () => {
     await expect(pass(ping, [7])).rejects.toBeInstanceOf(PlaceholderLeak)
   })
 
+  it('do not gather without end behind what is kept back', async () => {
+    const begun = {
+      opcode: 1,
+      last: false,
+      mask: undefined,
+      payload: secret.placeholder.slice(0, -1),
+    }
+    const pings = Buffer.concat(
+      Array.from({ length: 1100 }, () =>
+        encode({ opcode: 9, last: true, mask: undefined, payload: '' }),
+      ),
+    )
+    await expect(pass(Buffer.concat([encode(begun), pings]), [999])).rejects.toMatchObject({
+      code: 'egress.websocket',
+    })
+    const large = encode({ opcode: 9, last: true, mask: undefined, payload: 'x'.repeat(1_100_000) })
+    await expect(pass(Buffer.concat([encode(begun), large]), [60_000])).rejects.toMatchObject({
+      code: 'egress.websocket',
+    })
+  })
+
   it('are not packed, since nobody agreed to that', async () => {
     await expect(pass(Buffer.from([0xc1, 0]), [5])).rejects.toMatchObject({
       code: 'egress.websocket',

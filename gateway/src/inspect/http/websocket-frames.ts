@@ -1,5 +1,6 @@
 import { Transform } from 'node:stream'
 import { AegisError } from '@aegis/core'
+import { inspectLimits } from '../inspect-limits.ts'
 import type { FormGuard } from '../secrets/form-guard.ts'
 
 /**
@@ -83,6 +84,7 @@ function makeFrameReader(messages: FormGuard, controls: FormGuard) {
       if (first.bytes.length > 0) break
       waiting.shift()
     }
+    refuseHoard(waiting)
     return Buffer.concat(out)
   }
 
@@ -100,6 +102,13 @@ function makeFrameReader(messages: FormGuard, controls: FormGuard) {
   }
 }
 
+/** Frames may gather behind bytes that are kept back, but no more of them than honest ends send there. */
+function refuseHoard(waiting: readonly Waiting[]): void {
+  const bytes = waiting.reduce((sum, each) => sum + each.bytes.length, 0)
+  if (waiting.length <= inspectLimits.heldFrames && bytes <= inspectLimits.heldFrameBytes) return
+  throw refusal('Too much follows a message that is kept back, since it begins as a secret does.')
+}
+
 const isMasked = (head: Buffer): boolean => ((head[1] ?? 0) & 0x80) !== 0
 
 /** Undefined until its first two bytes are there. */
@@ -108,13 +117,16 @@ function headLength(head: Buffer): number | undefined {
   if (first === undefined || second === undefined) return undefined
   // Packed messages are of an extension, which was not agreed upon.
   if ((first & 0x70) !== 0) {
-    const message = 'A frame uses an extension that nobody agreed to.'
-    const details = { record: 'network.connect' }
-    throw new AegisError('invalid', 'egress.websocket', message, { details })
+    throw refusal('A frame uses an extension that nobody agreed to.')
   }
   const size = second & 0x7f
   return 2 + (size === 126 ? 2 : size === 127 ? 8 : 0) + (isMasked(head) ? 4 : 0)
 }
+
+const refusal = (message: string): AegisError =>
+  new AegisError('invalid', 'egress.websocket', message, {
+    details: { record: 'network.connect' },
+  })
 
 function payloadLength(head: Buffer): bigint {
   const size = (head[1] ?? 0) & 0x7f
