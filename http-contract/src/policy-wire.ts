@@ -29,6 +29,7 @@ const policy = z.object({
 export const policyList = z.object({
   folder: z.string(),
   problems: z.array(problem),
+  closed: z.boolean(),
   warnings: z.array(problem),
   policies: z.array(policy),
 })
@@ -111,6 +112,7 @@ const problemToWire = ({
 export const policyListToWire = (list: PolicyList): z.infer<typeof policyList> => ({
   folder: list.folder,
   problems: list.problems.map(problemToWire),
+  closed: list.closed,
   warnings: list.warnings.map(problemToWire),
   policies: list.policies.map(policyToWire),
 })

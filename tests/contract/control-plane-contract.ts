@@ -46,6 +46,33 @@ export function describeControlPlane(name: string, open: () => Promise<ControlPl
       expect(await agents.list()).toEqual([found])
     })
 
+    it('shows policies, explains what they decide, and checks others', async () => {
+      await using host = await open()
+      const { agents, policies } = host.plane
+      const { id } = await agents.deploy(aManifest('echo'))
+      const { folder, problems, policies: all } = await policies.list()
+      expect({ folder, problems, all }).toEqual({ folder: '/policies', problems: [], all: [] })
+      expect(await policies.list({ agentRef: 'echo' })).toMatchObject({ closed: false })
+      const request = {
+        action: 'network.connect',
+        host: 'example.com',
+        port: 443,
+        http: { method: 'GET', path: '/', headers: { accept: '*/*' } },
+      } as const
+      const found = { allow: true, policies: ['test'], because: 'A test permits it.', deciding: [] }
+      expect(await policies.explain('echo', request)).toEqual(found)
+      expect(await policies.explain(id, { action: 'fs.read', path: '/' })).toEqual(found)
+      const files = [{ name: 'a.cedar', text: '' }]
+      const sound = { problems: [], warnings: [], policies: 0, refused: [] }
+      expect(await policies.check(files, { againstAgents: true })).toEqual(sound)
+      await expect(policies.explain('absent', request)).rejects.toMatchObject({
+        code: 'agent.absent',
+      })
+      await expect(policies.list({ agentRef: 'absent' })).rejects.toMatchObject({
+        code: 'agent.absent',
+      })
+    })
+
     it('gives back each revision of a manifest as it was deployed', async () => {
       await using host = await open()
       const { agents } = host.plane

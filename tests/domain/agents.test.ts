@@ -1,5 +1,5 @@
-import type { SandboxRuntime } from '@aegis/core'
-import { aManifest } from '@aegis/core/testing'
+import type { DeployRequest, SandboxRuntime, TaskRequest } from '@aegis/core'
+import { aManifest, openPolicies } from '@aegis/core/testing'
 import { describe, expect, it } from 'vitest'
 import { openScene } from './domain-scene.ts'
 
@@ -50,6 +50,47 @@ describe('deploying', () => {
     const { plane } = await openScene()
     await expect(plane.agents.deploy(aManifest('echo', changes))).rejects.toThrow(reason)
     expect(await plane.agents.list()).toEqual([])
+  })
+
+  it('asks the policies with what it would run the agent with, and is refused in their words', async () => {
+    const asked: DeployRequest[] = []
+    const policies = {
+      ...openPolicies,
+      decideDeploy: (_: unknown, { name }: { readonly name: string }, deploy: DeployRequest) => {
+        asked.push(deploy)
+        const because = `ceiling.cedar#1 forbids ${name}.`
+        return { allow: name !== 'greedy', policies: ['ceiling.cedar#1'], because }
+      },
+    }
+    const { plane } = await openScene({ policies })
+    await plane.agents.deploy(aManifest('echo'))
+    await expect(plane.agents.deploy(aManifest('greedy'))).rejects.toMatchObject({
+      kind: 'denied',
+      code: 'policy.denied',
+      message: 'ceiling.cedar#1 forbids greedy.',
+      details: { policies: ['ceiling.cedar#1'] },
+    })
+    expect(asked).toEqual([{ isolation: 'process' }, { isolation: 'process' }])
+    expect((await plane.agents.list()).map(({ name }) => name)).toEqual(['echo'])
+  })
+
+  it('does not mean that tasks may run: they are asked about by themselves', async () => {
+    const policies = {
+      ...openPolicies,
+      decideTask: (_: unknown, __: unknown, { priority }: TaskRequest) => ({
+        allow: priority <= 0,
+        policies: ['ceiling.cedar#2'],
+        because: 'ceiling.cedar#2 forbids priorities.',
+      }),
+    }
+    const { plane } = await openScene({ policies })
+    await plane.agents.deploy(aManifest('echo'))
+    await expect(plane.executions.execute('echo', '', { priority: 1 })).rejects.toMatchObject({
+      code: 'policy.denied',
+      message: 'ceiling.cedar#2 forbids priorities.',
+    })
+    expect(await plane.executions.list({})).toEqual([])
+    await plane.executions.execute('echo', '')
   })
 
   it('accepts a host path that the operator shares', async () => {

@@ -34,7 +34,9 @@ export const listPolicies: CommandHandler<Options> = async (context, _, { agent,
   }
   terminal.note(terminal.noteStyle.dim(`The operator's policies are read from ${list.folder}`))
   if (list.problems.length > 0) {
-    const what = 'The newest files have errors, and the last good ones are in force:'
+    const what = list.closed
+      ? 'They have errors, and nothing is permitted until these are mended:'
+      : 'The newest files have errors, and the last good ones are in force:'
     terminal.note(terminal.noteStyle.bad(what))
   }
   noteProblems(terminal, list)

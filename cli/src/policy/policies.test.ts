@@ -23,6 +23,7 @@ const own: PolicySummary = {
 const list: PolicyList = {
   folder: '/policies',
   problems: [],
+  closed: false,
   warnings: [],
   policies: [ceiling, own],
 }
@@ -62,6 +63,9 @@ describe('aegis policy list', () => {
     expect(terminal.stderr()).toMatch(
       /last good ones are in force:\nerror a\.cedar:2:7: unexpected token/,
     )
+    const closed = fakeContext(listing({ problems, closed: true }))
+    await listPolicies(closed.context, [], {})
+    expect(closed.terminal.stderr()).toContain('nothing is permitted until these are mended')
   })
 
   it('prints Cedar, made safe for a terminal', async () => {

@@ -22,6 +22,8 @@ export interface PolicyState {
    * set is.
    */
   readonly problems: readonly PolicyProblem[]
+  /** No set could be read yet, so that nothing is permitted. */
+  readonly closed: boolean
   /** What is in force and has no effect. */
   readonly warnings: readonly PolicyProblem[]
 }

@@ -12,6 +12,6 @@ export const openPolicies: PolicyEngine = {
   decideTask: () => permitted,
   decideDeploy: () => permitted,
   list: () => [],
-  state: { folder: '/policies', problems: [], warnings: [] },
+  state: { folder: '/policies', problems: [], closed: false, warnings: [] },
   review: () => ({ problems: [], warnings: [], policies: 0, refused: [] }),
 }

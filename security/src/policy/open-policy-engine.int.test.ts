@@ -68,7 +68,10 @@ it('keeps the last good set while a file has an error, and says so, until it is 
   await broken
   expect(reach(policy)).toBe(false)
   expect(opened.told).toEqual(['policies have errors: the last good set stays in force'])
-  expect(opened.engine.state.problems).toMatchObject([{ file: 'b.cedar', line: 1 }])
+  expect(opened.engine.state).toMatchObject({
+    problems: [{ file: 'b.cedar', line: 1 }],
+    closed: false,
+  })
   const mended = opened.next()
   rmSync(join(folder, 'b.cedar'))
   await mended
@@ -112,6 +115,7 @@ it('denies everything on a file with an error that it reads only when it is aske
   writeFileSync(join(folder, 'a.cedar'), 'forbid (principal;')
   using opened = open({ eager: false })
   const decision = opened.engine.forAgent(agent).decide({ action: 'llm.generate', model: 'x' })
+  expect(opened.engine.state.closed).toBe(true)
   expect(decision).toMatchObject({ allow: false, because: expect.stringContaining('have errors') })
   expect(opened.engine.decideApi(localActor, { action: 'api.node.read' }).allow).toBe(false)
   expect(opened.engine.decideDeploy(localActor, agent, { isolation: 'process' }).allow).toBe(false)

@@ -81,8 +81,8 @@ export function makePolicyEngine(deps: PolicyEngineDeps): PolicyEngine & Disposa
       ),
     ],
     get state() {
-      const { problems, warnings } = current()
-      return { folder, problems, warnings }
+      const { policies, problems, warnings } = current()
+      return { folder, problems, closed: policies === undefined, warnings }
     },
     review(actor, files, agents) {
       counted.reviews += 1

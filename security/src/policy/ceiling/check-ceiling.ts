@@ -63,10 +63,11 @@ export function makeCeiling({ sets, allowPublic }: CeilingDeps): Ceiling {
         const concerned = regions.filter(({ action }) => policy.actions.includes(action))
         if (concerned.length === 0) continue
         try {
-          const shared = { sets, agent, own, policy, budget, key: keyOf(policy) }
           const condition = conditionOf(policy)
+          const atoms = atomsBySubject(condition)
+          const shared = { sets, agent, own, policy, budget, condition, atoms, key: keyOf(policy) }
           for (const region of concerned) {
-            const found = findForbidden({ ...shared, condition, region })
+            const found = findForbidden({ ...shared, region })
             if (found !== undefined) return refusal(region, policy, found)
           }
         } catch (error) {
@@ -89,12 +90,23 @@ function conditionOf(policy: CompiledPolicy): Condition {
   }
 }
 
+function atomsBySubject(condition: Condition): (subject: string) => Atoms {
+  const known = new Map<string, Atoms>()
+  return (subject) => {
+    const atoms = known.get(subject) ?? atomsOf([condition], subject)
+    known.set(subject, atoms)
+    return atoms
+  }
+}
+
 interface Budget extends Effort {
   questions: number
 }
 
 interface Search {
   readonly condition: Condition
+  /** What the policy compares with. */
+  readonly atoms: (subject: string) => Atoms
   readonly sets: PreparedSets
   readonly agent: PolicyAgent
   readonly own: OwnPolicies
@@ -109,7 +121,7 @@ interface Search {
 function findForbidden(search: Search): AgentRequest | undefined {
   const { own, region, condition } = search
   const subject = subjectParts[region.action]
-  const first = searchIn(search, atomsOf([condition], subject))
+  const first = searchIn(search, search.atoms(subject))
   if (first !== 'excluded') return first
   // The manifest by itself forbids what was found. Whether all of it: with its own terms besides.
   const exclusions = own.all.filter(

@@ -34,7 +34,7 @@ export const hostGrammar: Grammar = {
     }
   },
   accepts: (state) => state === 4,
-  groups: ['ghijklmnopqrstuvwyz', 'abcdef', 'x', '123456789', '0', '_', '-', '.'],
+  groups: ['abcdef', 'ghijklmnopqrstuvwyz', 'x', '123456789', '0', '_', '-', '.'],
 }
 
 const printable = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index)).join('')

@@ -67,6 +67,6 @@ function alphabetOf({ groups }: Grammar, patterns: readonly TextPattern[]): read
   return groups.flatMap((group) => {
     const chars = [...group]
     const other = chars.find((char) => !named.has(char))
-    return [...(other === undefined ? [] : [other]), ...chars.filter((char) => named.has(char))]
+    return chars.filter((char) => char === other || named.has(char))
   })
 }
