@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 const places = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
@@ -17,6 +17,19 @@ export const whyNoGvisor = (): string | undefined =>
 /** Why no registry can be started here; `AEGIS_REQUIRE=registry` makes that a failure. */
 export const whyNoRegistry = (): string | undefined =>
   required('registry', whyNoProgram('docker-registry', 'docker-registry'))
+
+/** Where Debian puts the sources of Go's packages. */
+export const goPackages = '/usr/share/gocode'
+
+/** Why Go's own verifier cannot be run here; `AEGIS_REQUIRE=go` makes that a failure. */
+export const whyNoGo = (): string | undefined =>
+  required(
+    'go',
+    whyNoProgram('go', 'golang-go') ??
+      (existsSync(`${goPackages}/src/golang.org/x/mod/sumdb/tlog`)
+        ? undefined
+        : 'the Go packages are not installed: apt-get install golang-golang-x-mod-dev'),
+  )
 
 /** Where a program lies, also when the path of an ordinary user lacks it. */
 export function programPath(name: string): string | undefined {
