@@ -42,6 +42,13 @@ async function show(): Promise<void> {
   chapter('snoop tries to read your files, reach the network and eat your memory')
   await aegis('task', 'execute', 'snoop', '--wait')
 
+  chapter('Would it have reached a database? Ask the policy before an agent tries')
+  await aegisRefuses('policy', 'explain', 'snoop', 'network.connect', 'db.example.com:5432')
+
+  chapter('What it tried is in the audit, and nobody can change that unnoticed')
+  await aegis('audit', 'list', '--type', 'execution.denied', '--limit', '6')
+  await aegis('audit', 'verify')
+
   chapter('What happened is on record')
   await aegis('task', 'list')
   await aegis('agent', 'logs', 'echo')
@@ -62,12 +69,21 @@ function chapter(title: string): void {
 }
 
 /** Runs the real command and shows it with what it prints; ends the demo when it fails. */
-async function aegis(...args: string[]): Promise<void> {
+function aegis(...args: string[]): Promise<void> {
+  return showCommand(args, 0)
+}
+
+/** The same for a command whose answer is no. */
+function aegisRefuses(...args: string[]): Promise<void> {
+  return showCommand(args, 6)
+}
+
+async function showCommand(args: readonly string[], expected: number): Promise<void> {
   if (interrupted) throw new Error('Interrupted')
   console.log(dim(`$ aegis ${args.map(quoted).join(' ')}`))
   const code = await command(args, 'inherit')
   console.log()
-  if (code !== 0) throw new Error(`aegis ${args.join(' ')} ended with exit code ${code}`)
+  if (code !== expected) throw new Error(`aegis ${args.join(' ')} ended with exit code ${code}`)
 }
 
 function quietly(...args: string[]): Promise<number> {

@@ -11,6 +11,16 @@ export function describeEntry({ type, data }: AuditEntry): string {
       refused === undefined ? undefined : `refused: ${refused}`,
     ])
   }
+  if (type === 'execution.denied') {
+    const { action, subject, code, count } = data
+    const times = count === undefined ? '' : ` (${count} times)`
+    return `${action} ${subject}${code === undefined ? '' : `: ${code}`}${times}`
+  }
+  if (type === 'execution.connecting' || type === 'execution.disconnected') {
+    const { connection, host, port, ...facts } = data
+    const rest = Object.entries(facts).flatMap(([key, value]) => factOf(key, value))
+    return words([`${host}:${port}`, `connection ${connection}`, ...rest])
+  }
   return words(Object.entries(data).flatMap(([key, value]) => factOf(key, value)))
 }
 
