@@ -74,7 +74,7 @@ const networkSchema = knownKeys({
     '`host`, `host:port`, `*.suffix`, or an address range; ports 80 and 443 unless one is named',
   ),
   denylist: networkEntries().describe(
-    'Never reached, whatever permits it; written as the allowlist',
+    'Never reached, whatever permits it; written as the allowlist, but without a port it is for all ports, and a range holds for names that lead into it, too',
   ),
   http: z
     .array(httpRuleSchema)

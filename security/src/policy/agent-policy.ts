@@ -46,7 +46,9 @@ export function makeAgentPolicies(deps: AgentPolicyDeps): AgentPolicies {
   const counted = { manifests: 0 }
 
   const compile = ({ name, manifest }: PolicyAgent): OwnPolicies => {
-    const text = JSON.stringify([name, manifest])
+    const { security, tools, secrets, advanced } = manifest.spec
+    // A manifest may have megabytes of context besides.
+    const text = JSON.stringify([name, security, tools, secrets, advanced])
     const known = compiled.get(text)
     if (known !== undefined) return known
     counted.manifests += 1

@@ -75,10 +75,12 @@ export function forbiddenBy(
   subject: string,
 ): PolicyDecision {
   const found = known.find(({ id }) => id === ids[0])
-  const own = found?.id.startsWith('agent/') === true
-  const because = own
-    ? `${found.source} of the manifest forbids ${subject}. Take the entry out to permit it.`
-    : `Policy ${ids[0]}${found === undefined || found.source.startsWith(`${ids[0]}:`) ? '' : ` (${found.source})`} of this node's operator forbids ${subject}. Only the operator can change that.`
+  if (found?.id.startsWith('agent/') === true) {
+    const because = `${found.source} of the manifest forbids ${subject}. Take the entry out to permit it.`
+    return denied(because, ids)
+  }
+  const place = found === undefined ? '' : ` (${found.source})`
+  const because = `Policy ${ids[0]}${place} of this node's operator forbids ${subject}. Only the operator can change that.`
   return denied(because, ids)
 }
 
