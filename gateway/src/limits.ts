@@ -54,8 +54,10 @@ export const limits = {
 
   /** Different denials of one sandbox that are recorded by themselves. */
   denialsTold: 2000,
-  /** Between two records of equal denials. */
+  /** Between the first two records of equal denials; then twice as long, and so on, */
   denialRepeatMs: 5_000,
+  /** up to this. */
+  denialRepeatMostMs: 300_000,
   /** Characters of what a denial is about. */
   denialSubjectCharacters: 300,
   /** Streams of one sandbox that leave it or want to. */

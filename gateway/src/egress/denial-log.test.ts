@@ -30,7 +30,7 @@ describe('denials', () => {
     expect(told).toEqual([denial('a:1'), denial('b:1'), denial('a:1', 'egress.forbidden')])
   })
 
-  it('that are repeated are counted, and told at most every 5 seconds', () => {
+  it('that are repeated are counted, and told again after 5 seconds', () => {
     const { log, told } = openScene()
     for (let time = 0; time < 1000; time += 1) log.deny(denial('a:1'))
     vi.advanceTimersByTime(4_999)
@@ -39,6 +39,18 @@ describe('denials', () => {
     expect(told.slice(1)).toEqual([{ ...denial('a:1'), count: 999 }])
     vi.advanceTimersByTime(60_000)
     expect(told).toHaveLength(2)
+  })
+
+  it('that do not cease are told ever more seldom, and none is lost from the count', () => {
+    const { log, told } = openScene()
+    const minutes = 60
+    for (let second = 0; second < minutes * 60; second += 1) {
+      log.deny(denial('a:1'))
+      vi.advanceTimersByTime(1_000)
+    }
+    log[Symbol.dispose]()
+    expect(told.length).toBeLessThan(25)
+    expect(told.reduce((sum, { count = 1 }) => sum + count, 0)).toBe(minutes * 60)
   })
 
   it('that are still to be told are told when the sandbox ends, and later ones too', () => {

@@ -19,6 +19,7 @@ export function openDenialLog(deps: DenialLogDeps): DenialLog {
   const known = new Set<string>()
   const repeated = new Map<string, { denial: AccessDenial; count: number }>()
   let timer: NodeJS.Timeout | undefined
+  let waitMs = intervalMs
   let ended = false
 
   function record(denial: AccessDenial): void {
@@ -29,6 +30,8 @@ export function openDenialLog(deps: DenialLogDeps): DenialLog {
 
   function tellRepeated(): void {
     timer = undefined
+    // Ever more seldom: an agent that goes on knocking must not fill the store.
+    waitMs = Math.min(2 * waitMs, Math.max(intervalMs, limits.denialRepeatMostMs))
     for (const { denial, count } of repeated.values())
       record(count > 1 ? { ...denial, count } : denial)
     repeated.clear()
@@ -38,7 +41,7 @@ export function openDenialLog(deps: DenialLogDeps): DenialLog {
     const { count } = repeated.get(key) ?? { count: 0 }
     repeated.set(key, { denial, count: count + (denial.count ?? 1) })
     if (ended) tellRepeated()
-    else timer ??= setTimeout(tellRepeated, intervalMs).unref()
+    else timer ??= setTimeout(tellRepeated, waitMs).unref()
   }
 
   return {

@@ -17,6 +17,8 @@ export const inspectLimits = {
   lingerMs: 1_000,
   /** Bytes of a body that is read whole, so that its signature can be made. */
   signedBodyBytes: 16 * 1024 * 1024,
+  /** Of all such bodies of one iteration that are in memory at once. */
+  signedBodiesBytes: 64 * 1024 * 1024,
   /** Bytes that a compressed answer may grow to. */
   decodedBytes: 1024 * 1024 * 1024,
   /** Bytes of an answer that are kept back to tell its length. */

@@ -1,4 +1,6 @@
 import type { ExecutionSecret, SandboxIdentity } from '@aegis/core'
+import { type BodyRoom, makeBodyRoom } from './http/read-whole.ts'
+import { inspectLimits } from './inspect-limits.ts'
 import { makePlaceholderScanner, type PlaceholderScanner } from './placeholder-scanner.ts'
 import { makeRedactor, type Redactor } from './secrets/redactor.ts'
 
@@ -7,6 +9,8 @@ export interface SecretWatch {
   readonly secrets: readonly ExecutionSecret[]
   readonly scanner: PlaceholderScanner
   readonly redactor: Redactor
+  /** For bodies that are read whole. */
+  readonly bodies: BodyRoom
 }
 
 /** Made once for each iteration; undefined for one without secrets. */
@@ -20,6 +24,7 @@ export function secretWatchOf({
     secrets,
     scanner: makePlaceholderScanner(secrets),
     redactor: makeRedactor(secrets),
+    bodies: makeBodyRoom(inspectLimits.signedBodiesBytes),
   }
   watches.set(secrets, watch)
   return watch

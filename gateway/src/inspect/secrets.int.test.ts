@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import type { SecretPlace } from '@aegis/core'
@@ -331,6 +332,22 @@ describe('the value of a secret, sent back', () => {
     expect(JSON.parse(told.text)).toMatchObject({ code: 'egress.unreadable-encoding' })
   })
 
+  it('cannot be fetched piece by piece', async () => {
+    await using scene = await open({
+      site({ headers }, outgoing) {
+        const echo = Buffer.from(String(headers['x-api-key']))
+        const [, from = '', to = ''] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '') ?? []
+        outgoing.statusCode = from === '' ? 200 : 206
+        outgoing.end(from === '' ? echo : echo.subarray(Number(from), Number(to) + 1))
+      },
+    })
+    const headers = { 'x-api-key': placeholder, range: 'bytes=4-7' }
+    expect(await scene.ask('/', { headers })).toMatchObject({ status: 200, text: '[secret]' })
+    expect((await scene.ask('/', { headers: { range: 'bytes=0-3' } })).status).toBe(200)
+    const other = await scene.ask('/', { headers: { range: 'bytes=0-3' }, host: 'other.test' })
+    expect(other.status).toBe(206)
+  })
+
   it('is in no record and no log', async () => {
     await using scene = await open({ site: (_, outgoing) => void outgoing.end(value) })
     await scene.ask('/', { headers: { 'x-api-key': placeholder } })
@@ -410,6 +427,31 @@ describe('a request signed for AWS', () => {
       expected(scene.seen[0], 'UNSIGNED-PAYLOAD', names),
     )
     for (const each of everything(scene)) expect(each).not.toMatch(/SESSION|wJalr/)
+  })
+
+  it('waits in memory with so many others at most, and not for a client that left', async () => {
+    await using scene = await open({ places: ['sigv4'], value: aws })
+    const size = 15 * 1024 * 1024
+    const { headers } = signed(scene, '/')
+    const head = Object.entries(headers).map(([name, each]) => `${name}: ${each}\r\n`)
+    const begin = async () => {
+      const stream = await scene.connect()
+      stream.write(`POST / HTTP/1.1\r\n${head.join('')}content-length: ${size}\r\n\r\n`)
+      await new Promise((resolve) => stream.write(Buffer.alloc(size - 1), resolve))
+      return stream
+    }
+    const others = await Promise.all([begin(), begin(), begin(), begin()])
+    const stream = await scene.connect()
+    stream.write(`POST / HTTP/1.1\r\n${head.join('')}content-length: ${size}\r\n\r\n`)
+    stream.write(Buffer.alloc(size))
+    expect(String((await once(stream, 'data'))[0])).toMatch(/^HTTP\/1\.1 429 /)
+    for (const other of others) other.destroy()
+    await expect
+      .poll(async () => (await scene.ask('/', { ...signed(scene, '/'), body: 'x' })).status)
+      .toBe(200)
+    const last = await begin()
+    last.write('x')
+    expect(String((await once(last, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /)
   })
 
   it.each<[string, string, (request: ReturnType<typeof signed>) => void]>([

@@ -52,10 +52,11 @@ export async function answerRequest(asking: Asking, asked: Asked): Promise<void>
   const expects = /^100-continue$/i.test(incoming.headers.expect ?? '')
   if (expects) asked.outgoing.writeContinue()
   const scanner = watch?.scanner.stream()
-  const { signedBodyBytes } = inspectLimits
+  const { signedBodyBytes: maxBytes } = inspectLimits
+  using held = watch?.bodies.hold()
   const content =
-    injection?.needsBody && scanner !== undefined
-      ? await readWhole(incoming, scanner, signedBodyBytes)
+    injection?.needsBody && scanner !== undefined && held !== undefined
+      ? await readWhole(incoming, scanner, { maxBytes, held })
       : undefined
 
   for (let attempt = 1; ; attempt++) {
@@ -83,17 +84,22 @@ export async function answerRequest(asking: Asking, asked: Asked): Promise<void>
   }
 }
 
-/** A request whose answer is searched for secrets asks for one that can be. */
+/** A request whose answer is searched for secrets asks for one that can be: plain, and whole. */
 function adapted(head: RequestHead, watch: SecretWatch | undefined): Headers {
   if (watch === undefined) return websocketHeaders(head, head.headers)
   const bound = secretsBoundTo(watch.secrets, head.origin)
   const own =
     bound.length > 0 ? withoutForeignCredentials(head.headers, watch.scanner) : head.headers
-  const readable = own.filter(
-    ([name]) => !['accept-encoding', 'sec-websocket-extensions'].includes(name.toLowerCase()),
-  )
+  // A host that gets a value could be asked for its echo a few bytes at a time. Of a key of AWS it
+  // gets no more than a signature.
+  const getsValue = bound.some(({ places }) => places.some((place) => place !== 'sigv4'))
+  const dropped = new Set([...ofPacking, ...(getsValue ? ofParts : [])])
+  const readable = own.filter(([name]) => !dropped.has(name.toLowerCase()))
   return websocketHeaders(head, [...readable, ['Accept-Encoding', 'identity']])
 }
+
+const ofPacking = ['accept-encoding', 'sec-websocket-extensions']
+const ofParts = ['range', 'if-range']
 
 const websocketHeaders = ({ websocket }: RequestHead, headers: Headers): Headers =>
   websocket ? headers : headers.filter(([name]) => !name.toLowerCase().startsWith('sec-websocket-'))
