@@ -18,6 +18,7 @@ import {
   forgetfulTrail,
   makeFakeAuditLog,
   makeInMemoryVault,
+  noSupply,
   openPolicies,
 } from '@aegis/core/testing'
 import { mintToken } from '@aegis/security'
@@ -37,6 +38,7 @@ export async function openNoopNode(store: Store): Promise<NoopNode> {
     gateway: noGateway,
     policies: openPolicies,
     vault: makeInMemoryVault(),
+    supply: noSupply,
     audit: forgetfulTrail,
     auditLog: makeFakeAuditLog(store.audit),
     mintToken,

@@ -3,6 +3,7 @@ import {
   manifestJsonSchema,
   parseManifest,
   parseManifestValue,
+  readSignedManifest,
 } from '@aegis/core'
 import {
   agentLookup,
@@ -14,15 +15,17 @@ import {
   eventToWire,
   executionStarted,
   manifest,
+  signedManifestType,
   success,
 } from '@aegis/http-contract'
+import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { answers, eventAnswers, progressAnswers } from './answers.ts'
 import { callerOf, callOf, planeOf } from './call.ts'
 import type { EventStreams } from './event-stream-reply.ts'
 import { forReader } from './for-reader.ts'
-import { takeYamlBodies } from './parse-body.ts'
+import { isSignedBody, takeSignedBodies, takeYamlBodies } from './parse-body.ts'
 import {
   agentEventsQuery,
   agentParams,
@@ -201,35 +204,43 @@ async function* behind(
 /** By itself, since only here YAML is taken. */
 const deployRoute: FastifyPluginAsyncZod<Deps> = async (app, { streams, closing }) => {
   takeYamlBodies(app)
+  takeSignedBodies(app)
   app.post(
     '/agents',
     {
       schema: {
         tags,
-        consumes: ['application/json', 'application/yaml'],
+        consumes: ['application/json', 'application/yaml', signedManifestType],
         querystring: deployQuery,
         body: z.unknown().meta({ ...manifestJsonSchema() }),
         response: progressAnswers(deployResult, '`progress` …, then `deployed`'),
       },
     },
     async (request, reply) => {
-      const { body, query } = request
+      const { query } = request
       const { plane, requireAgent } = callerOf(request)
       const { agents } = plane
-      const parsed = typeof body === 'string' ? parseManifest(body) : parseManifestValue(body)
+      const { parsed, signed } = manifestOf(request)
       requireAgent(parsed.metadata.name)
       if (!wantsEvents(request)) {
-        const deploy = (signal: AbortSignal) => agents.deploy(parsed, { ...query, signal })
+        const deploy = (signal: AbortSignal) => agents.deploy(parsed, { ...query, signed, signal })
         return deployResultToWire(await forReader(reply, closing, deploy))
       }
       return streams.send(reply, (signal) =>
         showProgress(async (onProgress) => {
-          const result = await agents.deploy(parsed, { ...query, onProgress, signal })
+          const result = await agents.deploy(parsed, { ...query, signed, onProgress, signal })
           return { event: 'deployed', data: deployResultToWire(result) }
         }),
       )
     },
   )
+}
+
+function manifestOf(request: FastifyRequest) {
+  const { body } = request
+  if (typeof body !== 'string') return { parsed: parseManifestValue(body), signed: undefined }
+  if (!isSignedBody(request)) return { parsed: parseManifest(body), signed: undefined }
+  return { parsed: readSignedManifest(body), signed: body }
 }
 
 const tags = ['agents']

@@ -1,4 +1,5 @@
 import { AegisError } from '@aegis/core'
+import { signedManifestType } from '@aegis/http-contract'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { limits } from './limits.ts'
 import { refusal } from './problem.ts'
@@ -44,6 +45,19 @@ export function takeYamlBodies(app: FastifyInstance): void {
     async (_request: FastifyRequest, text: string | Buffer) => String(text),
   )
 }
+
+/** Signed notes as text, where a manifest may come so. */
+export function takeSignedBodies(app: FastifyInstance): void {
+  app.addContentTypeParser(
+    signedManifestType,
+    { parseAs: 'string' },
+    async (_request: FastifyRequest, text: string | Buffer) => String(text),
+  )
+}
+
+/** Whether the body is a signed note. */
+export const isSignedBody = ({ headers }: FastifyRequest): boolean =>
+  headers['content-type']?.split(';')[0]?.trim().toLowerCase() === signedManifestType
 
 export function parseJson(text: string): unknown {
   let value: unknown

@@ -43,7 +43,8 @@ export interface AgentControl {
   /**
    * Deploys, or, where the name is taken and `replace` is set, deploys a new revision. The same
    * manifest again is quietly fine. Fetches the image when the agent needs one that is not there.
-   * @throws `invalid` the manifest · `conflict` / `agent.exists` · `unsupported` · `denied` ·
+   * @throws `invalid` the manifest · `conflict` / `agent.exists` · `unsupported` · `denied`, also
+   * for what nobody signed that the operator trusts ·
    * what `ImageStore.pull` throws
    */
   deploy(manifest: AgentManifest, options?: DeployOptions): Promise<DeployResult>
@@ -72,6 +73,8 @@ export interface AgentExecutionEvent extends VersionedEvent {
 
 export interface DeployOptions {
   readonly replace?: boolean
+  /** The same manifest as a signed note, where the operator demands one. */
+  readonly signed?: string | undefined
   /** Hears how far the pull of the image is, when one is needed. */
   readonly onProgress?: (progress: PullProgress) => void
   /** Gives up a pull. */

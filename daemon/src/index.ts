@@ -1,7 +1,7 @@
 import type { Node, OpenNodeOptions } from './open-node.ts'
 import type { RunDaemonOptions } from './run-daemon.ts'
 
-export { readApiToken } from '@aegis/security'
+export { makeSigningKey, readApiToken, signManifest } from '@aegis/security'
 export { type DaemonRecord, readDaemonRecord } from './daemon-record.ts'
 export { type DiscoveredConfig, discoverConfig } from './discover-config.ts'
 export { type DaemonState, findDaemon } from './find-daemon.ts'

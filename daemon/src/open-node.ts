@@ -11,7 +11,7 @@ import {
   outputValidator,
 } from '@aegis/core'
 import { openGateway } from '@aegis/gateway'
-import { mintToken, openPolicyEngine } from '@aegis/security'
+import { mintToken, openImageKeys, openManifestKeys, openPolicyEngine } from '@aegis/security'
 import { openSqliteStore } from '@aegis/storage'
 import { findDaemon } from './find-daemon.ts'
 import { prepareHome } from './home.ts'
@@ -94,6 +94,11 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
     }),
   )
   const vault = await openVault({ home, config, env, logger })
+  const { image_keys: imageKeys, manifest_keys: manifestKeys } = config.spec.security.supply
+  const supply = {
+    images: await openImageKeys(imageKeys),
+    manifests: openManifestKeys(manifestKeys),
+  }
   const runtimes = undo.use(await openRuntimes({ home, config, env, logger }))
   const about = {
     version,
@@ -109,6 +114,7 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
     mintToken,
     auditLog,
     vault,
+    supply,
     runtimes: runtimes.byIsolation,
     bootstrap: bootstrapOf(config),
     validators: [exitCodeValidator, outputValidator],

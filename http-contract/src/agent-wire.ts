@@ -3,6 +3,9 @@ import { z } from 'zod'
 import { pinnedImage } from './image-schema.ts'
 import { id, instant, labels } from './scalars.ts'
 
+/** Of the body of `POST /api/agents`, where it is a signed note that holds the manifest. */
+export const signedManifestType = 'application/vnd.aegis.signed-manifest'
+
 /** `POST /api/agents` */
 export const deployResult = z.object({
   agent_id: id,

@@ -8,6 +8,7 @@ export {
   deployResultFromWire,
   deployResultToWire,
   manifest,
+  signedManifestType,
 } from './agent-wire.ts'
 export {
   auditProgress,

@@ -18,3 +18,6 @@ export {
   openSecretVault,
   type SecretVaultOptions,
 } from './secrets/open-secret-vault.ts'
+export { makeSigningKey, signManifest } from './supply/manifest-signing.ts'
+export { openImageKeys } from './supply/open-image-keys.ts'
+export { openManifestKeys } from './supply/open-manifest-keys.ts'

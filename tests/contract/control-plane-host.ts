@@ -18,6 +18,7 @@ import {
   type RuntimeConfig,
   type SandboxRuntime,
   Secret,
+  type SupplyVerifiers,
   sandboxId,
 } from '@aegis/core'
 import {
@@ -27,6 +28,7 @@ import {
   makeInMemoryStore,
   makeInMemoryVault,
   makeRecordingTrail,
+  noSupply,
   openPolicies,
   type RecordingTrail,
 } from '@aegis/core/testing'
@@ -58,6 +60,9 @@ export interface MemoryNodeOptions {
   /** In the order of preference. Default: process, docker. */
   readonly runtimes?: readonly Isolation[]
   readonly config?: Partial<RuntimeConfig>
+  /** What images and manifests must be signed by. */
+  readonly supply?: SupplyVerifiers
+  readonly requireDigest?: boolean
 }
 
 /**
@@ -68,6 +73,8 @@ export async function openMemoryNode({
   start = true,
   runtimes = ['process', 'docker'],
   config = {},
+  supply = noSupply,
+  requireDigest = false,
 }: MemoryNodeOptions = {}): Promise<MemoryNode> {
   const store = makeInMemoryStore()
   const images = makeFakeImageStore()
@@ -75,7 +82,7 @@ export async function openMemoryNode({
   images.publish('node:24')
   const node = makeNode({
     ...store,
-    config: configOf(config),
+    config: configOf(config, requireDigest),
     gateway: {
       trustBundle: async () => new Uint8Array(),
       admit: () => ({ connect: (_target, stream) => stream.destroy(), [Symbol.dispose]() {} }),
@@ -83,6 +90,7 @@ export async function openMemoryNode({
     },
     policies: openPolicies,
     vault: makeInMemoryVault(),
+    supply,
     audit,
     auditLog: makeFakeAuditLog(store.audit),
     mintToken,
@@ -128,9 +136,12 @@ function runtimeOf(isolation: Isolation, images: FakeImageStore): SandboxRuntime
   }
 }
 
-function configOf(changes: Partial<RuntimeConfig>): NodeConfig {
+function configOf(changes: Partial<RuntimeConfig>, requireDigest: boolean): NodeConfig {
   const { spec, ...config } = defaultNodeConfig({ hostName: 'test', nodeId: 'test' })
-  return { ...config, spec: { ...spec, runtime: { ...spec.runtime, ...changes } } }
+  const { security } = spec
+  const supply = { ...security.supply, require_digest: requireDigest }
+  const runtime = { ...spec.runtime, ...changes }
+  return { ...config, spec: { ...spec, runtime, security: { ...security, supply } } }
 }
 
 export interface HttpNode extends ControlPlaneHost {

@@ -10,6 +10,7 @@ import {
 import { describeControlPlaneImages } from './control-plane-images.ts'
 import { describeControlPlaneSandboxes } from './control-plane-sandboxes.ts'
 import { describeControlPlaneSecrets } from './control-plane-secrets.ts'
+import { describeControlPlaneSupply } from './control-plane-supply.ts'
 import { describeControlPlaneTokens } from './control-plane-tokens.ts'
 
 for (const [name, open] of [
@@ -21,6 +22,7 @@ for (const [name, open] of [
   describeControlPlaneImages(name, open)
   describeControlPlaneSandboxes(name, open)
   describeControlPlaneSecrets(name, open)
+  describeControlPlaneSupply(name, open)
   describeControlPlaneTokens(name, open)
 }
 

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto'
-import { AegisError, type Image, type ImageStore, type PullProgress } from '@aegis/core'
+import {
+  AegisError,
+  type Image,
+  type ImageSignature,
+  type ImageStore,
+  type PullProgress,
+} from '@aegis/core'
 
 /** A host's images and the registry they come from, both in memory. */
 export interface FakeImageStore extends ImageStore {
@@ -11,6 +17,10 @@ export interface FakeImageStore extends ImageStore {
   forbid(reference: string): void
   /** A pull of it goes on until it is given up. */
   stall(reference: string): void
+  /** Puts signatures beside an image (`name@sha256:…`) in the registry. */
+  sign(digest: string, ...signatures: readonly ImageSignature[]): void
+  /** The registry tells nothing of signatures from now on. */
+  silence(): void
   /** Puts an image on the host as if somebody had built it there. */
   build(reference: string): Image
   /** A container needs this one from now on. */
@@ -32,6 +42,8 @@ export function makeFakeImageStore(): FakeImageStore {
   const stalled = new Set<string>()
   const used = new Set<string>()
   const pulls: string[] = []
+  const signatures = new Map<string, readonly ImageSignature[]>()
+  let mute = false
   const stalling = Promise.withResolvers<void>()
   const abandoned = Promise.withResolvers<void>()
 
@@ -64,6 +76,10 @@ export function makeFakeImageStore(): FakeImageStore {
     },
     forbid: (reference) => void forbidden.add(reference),
     stall: (reference) => void stalled.add(reference),
+    sign: (digest, ...made) => void signatures.set(digest, made),
+    silence() {
+      mute = true
+    },
     build: (reference) => keep({ ...imageOf(reference, 'built'), digests: [], pulled: false }),
     use: (id) => void used.add(id),
 
@@ -87,6 +103,10 @@ export function makeFakeImageStore(): FakeImageStore {
       onProgress(progressOf(reference, 'done', 1))
       const isByDigest = reference.includes('@')
       return keep({ ...image, references: isByDigest ? [] : [reference], pulled: true })
+    },
+    signatures: async (digest) => {
+      if (mute) throw new AegisError('unavailable', 'image.network', 'The registry is silent.')
+      return signatures.get(digest) ?? []
     },
     async remove(id) {
       if (used.has(id)) {

@@ -30,6 +30,7 @@ import {
   makeFakeAuditLog,
   makeInMemoryStore,
   makeInMemoryVault,
+  noSupply,
   openPolicies,
 } from '@aegis/core/testing'
 import { mintToken } from '@aegis/security'
@@ -93,6 +94,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     gateway: options.gateway ?? closedGateway,
     policies: options.policies ?? openPolicies,
     vault: makeInMemoryVault(),
+    supply: noSupply,
     audit: forgetfulTrail,
     auditLog: makeFakeAuditLog(store.audit),
     mintToken,

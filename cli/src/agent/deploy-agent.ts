@@ -1,6 +1,6 @@
 import { deployResultToWire } from '@aegis/http-contract'
 import { namePinned } from '../image/name-image.ts'
-import { loadManifest } from '../input/load-manifest.ts'
+import { loadSigned } from '../input/load-signed.ts'
 import type { CommandHandler } from '../program/command-context.ts'
 import { exitCodes } from '../program/exit-code.ts'
 import { count, formatBytes } from '../terminal/format.ts'
@@ -13,7 +13,7 @@ export const deployAgent: CommandHandler<{
   readonly validateOnly?: boolean
 }> = async (context, [path = ''], options) => {
   const { terminal } = context
-  const manifest = await loadManifest(path, context)
+  const { manifest, signed } = await loadSigned(path, context)
   const { name, version } = manifest.metadata
   if (options.validateOnly) {
     const { files, bytes } = contextSize(manifest.spec.context)
@@ -31,7 +31,7 @@ export const deployAgent: CommandHandler<{
   await using connection = await context.connect()
   const { agents } = connection.controlPlane
   const replace = options.replace === true
-  const result = await deployShown(context, agents, manifest, { replace })
+  const result = await deployShown(context, agents, manifest, { replace, signed })
   if (result === 'interrupted') return exitCodes.interrupted
   const { id, revision, changed, image, warnings } = result
   if (terminal.json) {

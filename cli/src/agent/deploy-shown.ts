@@ -8,10 +8,10 @@ export async function deployShown(
   context: Pick<CommandContext, 'terminal' | 'interrupts'>,
   agents: Pick<AgentControl, 'deploy'>,
   manifest: AgentManifest,
-  { replace }: { readonly replace: boolean },
+  { replace, signed }: { readonly replace: boolean; readonly signed?: string | undefined },
 ): Promise<DeployResult | 'interrupted'> {
   using shown = showPull(context.terminal)
   return await untilInterrupted(context, (signal) =>
-    agents.deploy(manifest, { replace, onProgress: shown.onProgress, signal }),
+    agents.deploy(manifest, { replace, signed, onProgress: shown.onProgress, signal }),
   )
 }

@@ -10,11 +10,12 @@ export async function deployUnlessSame(
   context: Pick<CommandContext, 'terminal' | 'interrupts'>,
   agents: Pick<AgentControl, 'deploy'>,
   manifest: AgentManifest,
+  { signed }: { readonly signed?: string | undefined } = {},
 ): Promise<DeployResult | 'interrupted'> {
   try {
-    return await deployShown(context, agents, manifest, { replace: false })
+    return await deployShown(context, agents, manifest, { replace: false, signed })
   } catch (error) {
     if (!(error instanceof AegisError) || error.code !== 'agent.exists') throw error
-    return await deployShown(context, agents, manifest, { replace: true })
+    return await deployShown(context, agents, manifest, { replace: true, signed })
   }
 }

@@ -14,6 +14,26 @@ export function addAgentCommands(program: Command, dispatch: Dispatch): void {
     .action(dispatch(async () => (await import('../agent/deploy-agent.ts')).deployAgent))
 
   agent
+    .command('sign')
+    .argument('<manifest>', 'YAML or JSON file; - reads standard input')
+    .description(
+      'Sign a manifest with the files of its context, so that a node can tell whose it is',
+    )
+    .requiredOption('--key <file>', 'Key file that aegis agent keygen made')
+    .option(
+      '-o, --output <file>',
+      'Where to write it (default: the manifest with .signed behind it)',
+    )
+    .action(dispatch(async () => (await import('../agent/sign-manifest.ts')).signAgentManifest))
+
+  agent
+    .command('keygen')
+    .argument('<name>', 'Whose key it is, for example acme/release')
+    .description('Make a key that signs manifests')
+    .requiredOption('-o, --output <file>', 'Where to keep it; a file that is there stays')
+    .action(dispatch(async () => (await import('../agent/sign-manifest.ts')).generateSigningKey))
+
+  agent
     .command('list')
     .alias('ls')
     .description('List the deployed agents')

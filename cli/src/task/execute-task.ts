@@ -2,7 +2,8 @@ import type { AgentId, Isolation } from '@aegis/core'
 import { failureToWire } from '@aegis/http-contract'
 import { deployUnlessSame } from '../agent/deploy-unless-same.ts'
 import { makePullReport } from '../image/pull-report.ts'
-import { isManifestPath, loadManifest } from '../input/load-manifest.ts'
+import { isManifestPath } from '../input/load-manifest.ts'
+import { loadSigned } from '../input/load-signed.ts'
 import { parseInput } from '../input/parse-input.ts'
 import { describeFailure } from '../log/describe-event.ts'
 import { makeExecutionLog } from '../log/execution-log.ts'
@@ -31,12 +32,13 @@ interface ExecuteFlags {
 
 export const executeTask: CommandHandler<ExecuteFlags> = async (context, [agent = ''], flags) => {
   const input = await parseInput(flags.input, context)
-  const manifest = isManifestPath(agent) ? await loadManifest(agent, context) : undefined
+  const loaded = isManifestPath(agent) ? await loadSigned(agent, context) : undefined
   await using connection = await context.connect()
   const { agents, executions } = connection.controlPlane
   let ref: string | AgentId = agent
-  if (manifest !== undefined) {
-    const deployed = await deployUnlessSame(context, agents, manifest)
+  if (loaded !== undefined) {
+    const { manifest, signed } = loaded
+    const deployed = await deployUnlessSame(context, agents, manifest, { signed })
     if (deployed === 'interrupted') return exitCodes.interrupted
     const { name } = manifest.metadata
     if (deployed.changed && !context.terminal.json) {

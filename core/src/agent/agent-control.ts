@@ -6,6 +6,7 @@ import type { ExecutionQueries, ExecutionSummary } from '../execution/execution-
 import { followExecution, listen } from '../execution/follow-events.ts'
 import { imageReferenceOf } from '../image/image-reference.ts'
 import type { PinnedImage } from '../image/image-store.ts'
+import type { ImageTrust } from '../image/image-trust.ts'
 import { pinImage, restoreImage } from '../image/pin-image.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -15,6 +16,8 @@ import { pageThrough } from '../kernel/page-through.ts'
 import type { RuntimeConfig } from '../node/node-config.ts'
 import type { PolicyEngine } from '../policy/policy-engine.ts'
 import type { SandboxRuntime } from '../sandbox/sandbox-runtime.ts'
+import { requireSignature } from '../supply/signed-manifest.ts'
+import type { SupplyVerifiers } from '../supply/supply-verifiers.ts'
 import { agentExists } from './agent.ts'
 import { decideAgent } from './agent-journal.ts'
 import type { AgentManifest } from './agent-manifest.ts'
@@ -31,6 +34,8 @@ interface Deps extends RunnableDeps {
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
   readonly policies: Pick<PolicyEngine, 'decideDeploy'>
+  readonly trust: ImageTrust
+  readonly supply: Pick<SupplyVerifiers, 'manifests'>
   /** Who asks. */
   readonly actor: Actor
   /** Resolves when the execution is in a terminal state. */
@@ -55,7 +60,8 @@ export function makeAgentControl(deps: Deps): AgentControl {
   }
 
   return {
-    async deploy(manifest, { replace = false, onProgress = ignore, signal = never } = {}) {
+    async deploy(manifest, { replace = false, signed, onProgress = ignore, signal = never } = {}) {
+      requireSignature(deps.supply.manifests, manifest, signed)
       const runtime = await checkRunnable(deps, manifest)
       const { name } = manifest.metadata
       const request = deployRequestOf(deps, manifest)
@@ -109,7 +115,7 @@ const never = new AbortController().signal
  * manifest says to look for a newer one.
  */
 async function imageFor(
-  { agents, config }: Deps,
+  { agents, config, trust }: Deps,
   { images }: SandboxRuntime,
   {
     id,
@@ -132,10 +138,15 @@ async function imageFor(
   if (current !== undefined && !same && !replace) throw agentExists(name, summary?.revision ?? 0)
   const options = { policy, onProgress }
   if (same && !replace && current.image !== undefined && policy !== 'Always') {
-    return { image: await restoreImage(images, current.image, options, signal) }
+    const image = await restoreImage(images, current.image, options, signal)
+    await trust.check(images, image, signal)
+    return { image }
   }
   const reference = imageReferenceOf(manifest, config.images)
-  return { image: await pinImage(images, reference, options, signal) }
+  await trust.checkName(images, reference, signal)
+  const image = await pinImage(images, reference, options, signal)
+  await trust.check(images, image, signal)
+  return { image }
 }
 
 async function findManifest(

@@ -28,7 +28,8 @@ export interface NoteCrypto {
   readonly verify: VerifyEd25519
 }
 
-const maxNoteChars = 1_000_000
+/** Room for a manifest with its files, which is signed as a note too. */
+const maxNoteChars = 2 * 2 ** 20
 const maxSignatures = 100
 const ed25519 = 1
 

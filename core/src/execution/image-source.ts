@@ -1,5 +1,6 @@
 import { imageForRun } from '../image/image-for-run.ts'
 import type { PinnedImage } from '../image/image-store.ts'
+import type { ImageTrust } from '../image/image-trust.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { SandboxRecipe } from '../pool/sandbox-recipe.ts'
@@ -17,18 +18,19 @@ interface Deps {
   readonly clock: Clock
   /** Image of each language; see `imageReferenceOf`. */
   readonly images: Readonly<Record<string, string>>
+  readonly trust: ImageTrust
 }
 
 /** Looks for the image when it is first needed, and once. */
 export function makeImageSource(
-  { clock, images: table }: Deps,
+  { clock, images: table, trust }: Deps,
   { note }: Pick<ExecutionJournal, 'note'>,
   { manifest, runtime: { images: store }, image: pin }: SandboxRecipe,
 ): ImageSource {
   let found: PinnedImage | undefined
   return async (signal) => {
     if (store === undefined) return undefined
-    const look = () => imageForRun({ clock, table, note }, { store, manifest, pin }, signal)
+    const look = () => imageForRun({ clock, table, trust, note }, { store, manifest, pin }, signal)
     try {
       found ??= await awaitEngine(clock, look, signal)
       return found

@@ -3,12 +3,14 @@ import type { ExecutionEvent } from '../execution/execution-event.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { imageReferenceOf } from './image-reference.ts'
 import type { ImageStore, PinnedImage, PullProgress } from './image-store.ts'
+import type { ImageTrust } from './image-trust.ts'
 import { pinImage, restoreImage } from './pin-image.ts'
 
 interface Deps {
   readonly clock: Clock
   /** Image of each language; see `imageReferenceOf`. */
   readonly table: Readonly<Record<string, string>>
+  readonly trust: ImageTrust
   readonly note: (event: ExecutionEvent) => Promise<void>
 }
 
@@ -25,10 +27,10 @@ const progressEveryMs = 1000
 /**
  * The image an execution runs in, on the host by the time it resolves. A pull shows in the
  * execution's events.
- * @throws what `pinImage` and `restoreImage` throw
+ * @throws what `pinImage`, `restoreImage` and `ImageTrust.check` throw
  */
 export async function imageForRun(
-  { clock, table, note }: Deps,
+  { clock, table, trust, note }: Deps,
   { store, manifest, pin }: Wanted,
   signal: AbortSignal,
 ): Promise<PinnedImage> {
@@ -55,6 +57,7 @@ export async function imageForRun(
     pin === undefined
       ? await pinImage(images, imageReferenceOf(manifest, table), options, signal)
       : await restoreImage(images, pin, options, signal)
+  await trust.check(store, image, signal)
   if (pulled) {
     const durationMs = Math.round(clock.monotonicMs() - startedMs)
     await note({ type: 'execution.image-pulled', image, durationMs, at: clock.now() })

@@ -23,6 +23,13 @@ export interface PinnedImage {
   readonly digest?: string | undefined
 }
 
+/** A signature that a registry keeps beside an image, as cosign makes them. Nothing of it is checked. */
+export interface ImageSignature {
+  /** What was signed, byte by byte. */
+  readonly payload: Uint8Array
+  readonly signature: Uint8Array
+}
+
 /** How far a pull is. */
 export interface PullProgress {
   readonly reference: string
@@ -53,6 +60,13 @@ export interface ImageStore {
     onProgress: (progress: PullProgress) => void,
     signal: AbortSignal,
   ): Promise<Image>
+  /**
+   * The signatures of an image, asked of its registry by its digest (`name@sha256:…`); none where it
+   * has none.
+   * @throws AegisError `denied` / `image.access` · `unavailable` / `image.network` · `invalid` /
+   * `image.signatures` what the registry answers is none
+   */
+  signatures(digest: string, signal: AbortSignal): Promise<readonly ImageSignature[]>
   /** Quietly fine when it is gone. @throws `conflict` / `image.used` a container still needs it */
   remove(id: string, signal: AbortSignal): Promise<void>
 }

@@ -52,8 +52,12 @@ export async function restoreImage(
 }
 
 function pinned(reference: string, { id, digests }: Image): PinnedImage {
-  const name = reference.replace(/@.*$/, '').replace(/:[^/:]*$/, '')
-  const digest = digests.find((one) => one.startsWith(`${name}@`)) ?? digests[0]
+  const [named = '', exact] = reference.split('@')
+  const name = named.replace(/:[^/:]*$/, '')
+  const own = digests.filter((one) => one.startsWith(`${name}@`))
+  // An image may be known by several, of which it is the one that was asked for.
+  const digest =
+    own.find((one) => exact !== undefined && one.endsWith(exact)) ?? own[0] ?? digests[0]
   return { reference, id, ...(digest === undefined ? {} : { digest }) }
 }
 

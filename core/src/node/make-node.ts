@@ -16,6 +16,7 @@ import { recoverExecutions } from '../execution/recover-executions.ts'
 import { makeRunExecution, type RunDeps } from '../execution/run-execution.ts'
 import { makeScheduler, type SchedulerCapacity } from '../execution/scheduler.ts'
 import { makeImageControl } from '../image/image-control.ts'
+import { makeImageTrust } from '../image/image-trust.ts'
 import type { RecordedEvent } from '../kernel/event-store.ts'
 import { makePolicyControl } from '../policy/policy-control.ts'
 import type { PolicyEngine } from '../policy/policy-engine.ts'
@@ -25,13 +26,19 @@ import { makeWarmPool, type WarmPool } from '../pool/warm-pool.ts'
 import { makeLiveSandboxes } from '../sandbox/live-sandboxes.ts'
 import { makeSecretControl } from '../secret/secret-control.ts'
 import type { SecretKeeper } from '../secret/secret-keeper.ts'
+import type { SupplyVerifiers } from '../supply/supply-verifiers.ts'
 import type { NodeConfig } from './node-config.ts'
 
 export interface NodeDeps
-  extends Omit<RunDeps, 'live' | 'agents' | 'images' | 'pool' | 'sandboxes' | 'security' | 'vault'>,
+  extends Omit<
+      RunDeps,
+      'live' | 'agents' | 'images' | 'pool' | 'sandboxes' | 'security' | 'trust' | 'vault'
+    >,
     TokenControlDeps {
   readonly config: NodeConfig
   readonly vault: SecretKeeper
+  /** What the keys of the config have signed. */
+  readonly supply: SupplyVerifiers
   readonly policies: PolicyEngine
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
@@ -68,6 +75,10 @@ export function makeNode(deps: NodeDeps): DomainNode {
   const live = makeLiveExecutions()
   const sandboxes = makeLiveSandboxes(clock)
   const reclaim = makeReclaimExecution(deps)
+  const trust = makeImageTrust({
+    requireDigest: config.spec.security.supply.require_digest,
+    verifier: deps.supply.images,
+  })
   const stopping = new AbortController()
   const ownQueue = deps.runs === 'own' ? makeOwnQueue(events) : undefined
   const { enabled, idle_seconds: idleSeconds, max_size: maxSize } = config.spec.runtime.warm_pool
@@ -87,7 +98,7 @@ export function makeNode(deps: NodeDeps): DomainNode {
   })
   const pool: WarmPool | undefined = warm
     ? makeWarmPool({
-        prepare: (recipe, signal) => prepareAhead({ ...deps, sandboxes }, recipe, signal),
+        prepare: (recipe, signal) => prepareAhead({ ...deps, trust, sandboxes }, recipe, signal),
         room: scheduler,
         idleMs: idleSeconds * 1000,
         maxSize,
@@ -97,13 +108,14 @@ export function makeNode(deps: NodeDeps): DomainNode {
     : undefined
   const run = makeRunExecution({
     ...deps,
+    trust,
     live,
     sandboxes,
     pool,
     images: config.spec.runtime.images,
     security: config.spec.security,
   })
-  const shared = { ...deps, config: config.spec.runtime, live }
+  const shared = { ...deps, trust, config: config.spec.runtime, live }
   const startedMs = clock.monotonicMs()
   const subscriptions = new DisposableStack()
 

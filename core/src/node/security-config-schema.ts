@@ -11,7 +11,7 @@ import {
   rule,
   wholeNumber,
 } from '../kernel/field.ts'
-import type { Finding } from '../kernel/input-error.ts'
+import { type Finding, quote } from '../kernel/input-error.ts'
 import { parseKeySource } from '../secret/key-source.ts'
 
 const day = 24 * 3_600_000
@@ -30,6 +30,14 @@ const addressRange = () =>
 function checkKeySource(text: string): Finding | undefined {
   const source = parseKeySource(text)
   return 'message' in source ? source : undefined
+}
+
+function checkVerifierKey(text: string): Finding | undefined {
+  if (/^[^+\s]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}$/.test(text)) return undefined
+  return {
+    message: `${quote(text)} is no verifier key.`,
+    remedy: 'Write the line that aegis agent keygen printed, like name+1a2b3c4d+AbCd…',
+  }
 }
 
 const egressSchema = knownKeys({
@@ -108,7 +116,7 @@ const supplySchema = knownKeys({
     .prefault([])
     .describe('Public keys of cosign as PEM files; each image must be signed by one of them'),
   manifest_keys: z
-    .array(line())
+    .array(line().superRefine(rule(checkVerifierKey)))
     .max(20)
     .prefault([])
     .describe('Verifier keys; each manifest must be signed by one of them'),

@@ -3,6 +3,7 @@ import { opensTls } from '../egress/plan-egress.ts'
 import type { AgentGateway } from '../execution/agent-gateway.ts'
 import { iterationEnvironment } from '../execution/iteration-environment.ts'
 import type { PinnedImage } from '../image/image-store.ts'
+import type { ImageTrust } from '../image/image-trust.ts'
 import { restoreImage } from '../image/pin-image.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -20,6 +21,7 @@ export interface PrepareDeps {
   readonly bootstrap: BootstrapOf
   readonly gateway: Pick<AgentGateway, 'trustBundle'>
   readonly policies: Pick<PolicyEngine, 'forAgent'>
+  readonly trust: ImageTrust
   readonly sandboxes: LiveSandboxes
   readonly clock: Clock
   readonly ids: Ids
@@ -95,20 +97,23 @@ export async function prepareAhead(
   recipe: SandboxRecipe,
   signal: AbortSignal,
 ): Promise<PreparedSandbox | undefined> {
-  const image = await imageOnHost(recipe, signal)
+  const image = await imageOnHost(deps.trust, recipe, signal)
   if (image === 'absent') return undefined
   return prepareSandbox(deps, { ...recipe, image }, { ahead: true }, signal)
 }
 
 /** Nobody asked for it yet: it is not the time to fetch it. */
 async function imageOnHost(
+  trust: ImageTrust,
   { image: pin, runtime: { images } }: SandboxRecipe,
   signal: AbortSignal,
 ): Promise<PinnedImage | undefined | 'absent'> {
   if (pin === undefined || images === undefined) return pin
   try {
     const options = { policy: 'Never', onProgress: () => undefined } as const
-    return await restoreImage(images, pin, options, signal)
+    const image = await restoreImage(images, pin, options, signal)
+    await trust.check(images, image, signal)
+    return image
   } catch (error) {
     if (error instanceof AegisError && error.code === 'image.absent') return 'absent'
     throw error

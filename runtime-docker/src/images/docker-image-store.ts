@@ -2,6 +2,8 @@ import type { Image, ImageStore, Logger } from '@aegis/core'
 import * as z from 'zod'
 import type { EngineClient } from '../engine/engine-client.ts'
 import { refusalOf } from '../engine/engine-failure.ts'
+import { fetchSignatures } from '../registry/fetch-signatures.ts'
+import { openRegistryClient } from '../registry/registry-client.ts'
 import { type HostImage, inspectedImageSchema, listedImageSchema } from './image-inspection.ts'
 import { familiarName, fullName, imageIdOf, imageNameOf } from './image-name.ts'
 import { makeProgressReporter } from './progress-reporter.ts'
@@ -29,6 +31,7 @@ export interface DockerImageStore extends ImageStore, AsyncDisposable {}
 export function openImageStore(options: ImageStoreOptions): DockerImageStore {
   const { engine, logger, credentials } = options
   const timing = { ...defaultPullTiming, ...options.timing }
+  const registry = openRegistryClient({ credentials })
   const pulled = openPulledImages(options.stateDirectory, logger)
   const pulls = makeSharedPulls<HostImage>(async (reference, tell, signal) => {
     const name = imageNameOf(reference)
@@ -78,6 +81,7 @@ export function openImageStore(options: ImageStoreOptions): DockerImageStore {
       onProgress({ ...latest, phase: 'done', layersDone: layers, downloadedBytes: totalBytes })
       return withOrigin(image)
     },
+    signatures: (digest, signal) => fetchSignatures(registry, imageNameOf(digest), signal),
     async remove(id, signal) {
       const image = await find(id, signal)
       if (image !== undefined)

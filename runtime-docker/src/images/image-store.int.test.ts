@@ -13,6 +13,7 @@ import {
 } from '../../../tests/engine/test-registry.ts'
 import { openEngineClient } from '../engine/engine-client.ts'
 import { parseEngineEndpoint } from '../engine/engine-endpoint.ts'
+import { putSignatures } from '../registry/testing/put-signatures.ts'
 import { openImageStore } from './docker-image-store.ts'
 import type { PullTiming } from './pull-image.ts'
 import { openRegistryCredentials } from './registry-credentials.ts'
@@ -106,6 +107,22 @@ describe.skipIf(why)(`the images of a Docker engine${why ? ` (${why})` : ''}`, (
     expect(again).toMatchObject({ id: image.id, references: [], pulled: true })
     await later.remove(image.id, signal)
     expect(await later.find(pinned, signal)).toBeUndefined()
+  })
+
+  it('hands out what cosign put beside an image, for keys to check', async () => {
+    await using registry = await openTestRegistry()
+    const { reference, digest } = await pushFresh(registry, 'team/agent:1')
+    await using store = openStore()
+    const image = await store.pull(reference, noProgress, signal)
+    try {
+      const [pinned = ''] = image.digests
+      expect(await store.signatures(pinned, signal)).toEqual([])
+      const made = [{ payload: Buffer.from('claim'), signature: Buffer.from('signature') }]
+      await putSignatures(registry.address, 'team/agent', digest, made)
+      expect(await store.signatures(pinned, signal)).toEqual(made)
+    } finally {
+      await store.remove(image.id, signal)
+    }
   })
 
   it('does not take for its own what was there before', async () => {

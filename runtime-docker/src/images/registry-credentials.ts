@@ -1,6 +1,6 @@
 import { Secret } from '@aegis/core'
 import { askCredentialHelper, type HelperHost } from './credential-helper.ts'
-import { type DockerConfig, readDockerConfig } from './docker-config.ts'
+import { type DockerConfig, type RegistryAuth, readDockerConfig } from './docker-config.ts'
 import { hubRegistry } from './image-name.ts'
 
 export interface CredentialsOptions extends HelperHost {
@@ -16,24 +16,30 @@ export interface RegistryCredentials {
    * @throws AegisError `invalid` / `image.credentials` the config or its helper is broken
    */
   headerFor(registry: string, signal: AbortSignal): Promise<Secret | undefined>
+  /** The same, for a client that asks the registry itself. */
+  find(registry: string, signal: AbortSignal): Promise<RegistryAuth | undefined>
 }
 
 /** Reads what Docker's own command line would use. Nothing is kept, and nothing is logged. */
 export function openRegistryCredentials(options: CredentialsOptions): RegistryCredentials {
+  const find: RegistryCredentials['find'] = async (registry, signal) => {
+    const config = await readDockerConfig(options.directory)
+    const helper = config.helperOf(keysOf(registry))
+    return helper === undefined
+      ? entryFor(config, registry)
+      : askCredentialHelper(options, helper, serverOf(registry), signal)
+  }
   return {
+    find,
     async headerFor(registry, signal) {
-      const config = await readDockerConfig(options.directory)
-      const server = registry === hubRegistry ? hubServer : registry
-      const helper = config.helperOf(keysOf(registry))
-      const found =
-        helper === undefined
-          ? entryFor(config, registry)
-          : await askCredentialHelper(options, helper, server, signal)
+      const found = await find(registry, signal)
       if (found === undefined) return undefined
-      return new Secret(encoded({ ...found, serveraddress: server }))
+      return new Secret(encoded({ ...found, serveraddress: serverOf(registry) }))
     },
   }
 }
+
+const serverOf = (registry: string): string => (registry === hubRegistry ? hubServer : registry)
 
 /** By this name Docker has kept the credentials of its Hub since version 1 of its protocol. */
 const hubServer = 'https://index.docker.io/v1/'

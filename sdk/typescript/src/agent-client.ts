@@ -6,6 +6,7 @@ import {
   deployResult,
   deployResultFromWire,
   manifest,
+  signedManifestType,
   success,
 } from '@aegis/http-contract'
 import type { HttpTransport } from './http-transport.ts'
@@ -21,10 +22,14 @@ export function makeAgentClient(transport: HttpTransport, reconnect: Reconnect):
   const pathOf = (ref: string) => agentPath(transport, ref)
 
   return {
-    async deploy(manifest, { replace, onProgress = ignore, signal = unending() } = {}) {
+    async deploy(manifest, { replace, signed, onProgress = ignore, signal = unending() } = {}) {
       const query = { replace: replace === true ? true : undefined }
       // As a stream, since a plain answer could take longer than any deadline: it may pull an image.
-      const call = { method: 'POST', path: '/agents', query, body: manifest, signal } as const
+      const body =
+        signed === undefined
+          ? { body: manifest }
+          : { body: signed, contentType: signedManifestType }
+      const call = { method: 'POST', path: '/agents', query, ...body, signal } as const
       const last = { event: 'deployed', schema: deployResult }
       return deployResultFromWire(await readOutcome(transport, call, last, onProgress))
     },

@@ -11,6 +11,8 @@ export interface Call {
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
   readonly body?: unknown
+  /** Of a body that is sent as the text that it is; absent: it is sent as JSON. */
+  readonly contentType?: string | undefined
   readonly signal?: AbortSignal
 }
 
@@ -46,12 +48,14 @@ export function makeHttpTransport(options: TransportOptions): HttpTransport {
       method: call.method,
       headers: {
         authorization: `Bearer ${options.token.reveal()}`,
-        ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(call.body === undefined
+          ? {}
+          : { 'content-type': call.contentType ?? 'application/json' }),
         ...headers,
       },
       redirect: 'error', // The token is for this node and no other.
       signal,
-      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+      ...(call.body === undefined ? {} : { body: textOf(call) }),
     })
     if (!response.ok) throw await readProblem(response)
     return response
@@ -121,6 +125,9 @@ async function readBytes({ body }: Response): Promise<Uint8Array> {
   }
   return Buffer.concat(chunks)
 }
+
+const textOf = ({ body, contentType }: Call): string =>
+  contentType === undefined ? JSON.stringify(body) : String(body)
 
 async function* readMessages(response: Response): AsyncGenerator<StreamMessage> {
   if (response.body === null) return

@@ -1,14 +1,6 @@
-import { createPrivateKey, createPublicKey, randomBytes, sign } from 'node:crypto'
-import { AegisError, type Secret } from '@aegis/core'
-import {
-  formatVerifierKey,
-  fromBase64,
-  makeNoteKey,
-  type NoteKey,
-  type NoteSigner,
-  toBase64,
-} from '@aegis/core/audit'
-import { auditCrypto } from './audit-crypto.ts'
+import { AegisError } from '@aegis/core'
+import { formatVerifierKey, type NoteKey, type NoteSigner } from '@aegis/core/audit'
+import { makePrivateNoteKey, parsePrivateNoteKey } from '../notes/private-note-key.ts'
 import { createPrivateFile, readPrivateFile } from './private-file.ts'
 
 export interface AuditKeyOptions {
@@ -30,8 +22,11 @@ export async function openAuditKey({
   origin,
   fallback,
 }: AuditKeyOptions): Promise<NoteSigner> {
-  const text = (await readPrivateFile(path)) ?? (await make(path, origin ?? fallback))
-  const signer = parse(text, path)
+  const text =
+    (await readPrivateFile(path)) ??
+    (await createPrivateFile(path, makePrivateNoteKey(origin ?? fallback)))
+  const signer = parsePrivateNoteKey(text.reveal())
+  if (signer === undefined) throw malformed(path)
   if (origin === undefined || signer.key.name === origin) return signer
   throw new AegisError(
     'invalid',
@@ -40,42 +35,8 @@ export async function openAuditKey({
   )
 }
 
-async function make(path: string, name: string): Promise<Secret> {
-  const seed = randomBytes(32)
-  const { id } = makeNoteKey(name, publicKeyOf(seed), auditCrypto.sha256)
-  const key = toBase64(Buffer.concat([Uint8Array.of(ed25519), seed]))
-  return createPrivateFile(path, `PRIVATE+KEY+${name}+${Buffer.from(id).toString('hex')}+${key}\n`)
-}
-
-function parse(text: Secret, path: string): NoteSigner {
-  const match = /^PRIVATE\+KEY\+([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(
-    text.reveal().trim(),
-  )
-  const [, name = '', id = '', secret = ''] = match ?? []
-  const bytes = fromBase64(secret)
-  if (bytes?.length !== 33 || bytes[0] !== ed25519) throw malformed(path)
-  const seed = bytes.slice(1)
-  const key = makeNoteKey(name, publicKeyOf(seed), auditCrypto.sha256)
-  if (Buffer.from(key.id).toString('hex') !== id) throw malformed(path)
-  const privateKey = privateKeyOf(seed)
-  return { key, sign: (message) => sign(null, message, privateKey) }
-}
-
 /** The line that a verifier needs, as a file. */
 export const verifierKeyFile = (key: NoteKey): string => `${formatVerifierKey(key)}\n`
-
-const ed25519 = 1
-
-/** What stands before the seed of an Ed25519 key in DER (RFC 8410). */
-const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex')
-
-const privateKeyOf = (seed: Uint8Array) =>
-  createPrivateKey({ key: Buffer.concat([pkcs8Prefix, seed]), format: 'der', type: 'pkcs8' })
-
-function publicKeyOf(seed: Uint8Array): Uint8Array {
-  const spki = createPublicKey(privateKeyOf(seed)).export({ format: 'der', type: 'spki' })
-  return Uint8Array.from(spki.subarray(-32))
-}
 
 const malformed = (path: string): AegisError =>
   new AegisError(

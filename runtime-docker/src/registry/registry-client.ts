@@ -1,0 +1,172 @@
+import { AegisError } from '@aegis/core'
+import { hubRegistry } from '../images/image-name.ts'
+import type { RegistryCredentials } from '../images/registry-credentials.ts'
+import { readBounded } from './read-bounded.ts'
+import { registryLimits } from './registry-limits.ts'
+import { answerChallenge, parseChallenge } from './registry-token.ts'
+
+/** A repository of a registry. */
+export interface RegistryPlace {
+  readonly registry: string
+  readonly repository: string
+}
+
+/** Reads from registries as the OCI distribution specification says, with what `docker login` left. */
+export interface RegistryClient {
+  /**
+   * What stands at `/v2/<repository>/<path>`; undefined where there is nothing.
+   * @throws AegisError `denied` / `image.access` · `unavailable` / `image.network` · `invalid` /
+   * `image.signatures` · `invalid` / `image.credentials`
+   */
+  get(
+    place: RegistryPlace,
+    request: RegistryRequest,
+    signal: AbortSignal,
+  ): Promise<Buffer | undefined>
+}
+
+export interface RegistryRequest {
+  /** `manifests/…` or `blobs/…` */
+  readonly path: string
+  readonly accept?: string
+  readonly mostBytes: number
+}
+
+interface Options {
+  readonly credentials: Pick<RegistryCredentials, 'find'>
+  readonly requestMs?: number
+}
+
+/** Nothing is kept open between requests, and no token is kept. */
+export function openRegistryClient(options: Options): RegistryClient {
+  const { credentials, requestMs = registryLimits.requestMs } = options
+
+  async function ask(
+    base: string,
+    place: RegistryPlace,
+    { path, accept }: RegistryRequest,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const url = new URL(`${base}/v2/${place.repository}/${path}`)
+    const headers = accept === undefined ? {} : { accept }
+    const first = await follow(url, headers, signal)
+    if (first.status !== 401) return first
+    await first.body?.cancel()
+    const challenge = parseChallenge(first.headers.get('www-authenticate') ?? '')
+    const auth = await credentials.find(place.registry, signal)
+    const authorization =
+      challenge &&
+      (await answerChallenge({
+        challenge,
+        repository: place.repository,
+        auth,
+        mayAsk: (realm) => mayLead(url, realm),
+        signal,
+      }))
+    if (authorization === undefined) throw refused(place, auth !== undefined)
+    return follow(url, { ...headers, authorization }, signal)
+  }
+
+  return {
+    async get(place, request, signal) {
+      const deadline = AbortSignal.timeout(requestMs)
+      const until = AbortSignal.any([signal, deadline])
+      let fault: unknown
+      for (const base of basesOf(place.registry)) {
+        try {
+          const response = await ask(base, place, request, until)
+          if (response.status === 404) return undefined
+          if (!response.ok) throw unexpected(place, response.status)
+          return await readBounded(response, request.mostBytes)
+        } catch (error) {
+          signal.throwIfAborted()
+          if (deadline.aborted) throw silent(place, requestMs)
+          if (error instanceof AegisError) throw error
+          fault = error
+        }
+      }
+      throw unreachable(place, fault)
+    },
+  }
+}
+
+/** Follows redirects itself: the token of a registry is for no other host. */
+async function follow(
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<Response> {
+  let [at, shown] = [url, headers]
+  for (let left: number = registryLimits.redirects; ; left -= 1) {
+    const response = await fetch(at, { headers: shown, redirect: 'manual', signal })
+    const location = response.headers.get('location')
+    if (response.status < 300 || response.status >= 400 || location === null) return response
+    await response.body?.cancel()
+    const next = URL.parse(location, at.href)
+    if (left === 0 || next === null || !mayLead(url, next)) {
+      throw new AegisError(
+        'denied',
+        'image.access',
+        `${url.host} leads elsewhere, where it is not followed: ${location.slice(0, 200).split('?')[0]}`,
+      )
+    }
+    if (next.origin !== at.origin) {
+      const { authorization: _, ...others } = shown
+      shown = others
+    }
+    at = next
+  }
+}
+
+/** Anywhere with TLS; without it only from this machine to this machine. */
+const mayLead = (from: URL, to: URL): boolean =>
+  to.protocol === 'https:' ||
+  (to.protocol === 'http:' && from.protocol === 'http:' && isLoopback(to.host))
+
+/** As engines do, a registry on this machine is also asked without TLS. */
+function basesOf(registry: string): readonly string[] {
+  if (registry === hubRegistry) return ['https://registry-1.docker.io']
+  return isLoopback(registry)
+    ? [`https://${registry}`, `http://${registry}`]
+    : [`https://${registry}`]
+}
+
+const isLoopback = (host: string): boolean =>
+  /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(host)
+
+const hostOf = ({ registry }: RegistryPlace): string =>
+  registry === hubRegistry ? 'Docker Hub' : registry
+
+const refused = (place: RegistryPlace, authenticated: boolean): AegisError =>
+  new AegisError(
+    'denied',
+    'image.access',
+    `${hostOf(place)} refuses ${place.repository} to ${authenticated ? 'the credentials of this host' : 'all who did not log in'}. Log in as the user who runs AEGIS: docker login${place.registry === hubRegistry ? '' : ` ${place.registry}`}`,
+  )
+
+function unexpected(place: RegistryPlace, status: number): AegisError {
+  if (status === 401 || status === 403) return refused(place, true)
+  return new AegisError(
+    'unavailable',
+    'image.network',
+    `${hostOf(place)} answered with status ${status} when it was asked about ${place.repository}. Try again later.`,
+  )
+}
+
+const silent = (place: RegistryPlace, requestMs: number): AegisError =>
+  new AegisError(
+    'unavailable',
+    'image.network',
+    `${hostOf(place)} did not answer within ${requestMs / 1000} s. See whether this host reaches it.`,
+  )
+
+function unreachable(place: RegistryPlace, cause: unknown): AegisError {
+  const inner = cause instanceof Error ? cause.cause : undefined
+  const code = inner instanceof Error && 'code' in inner ? ` (${String(inner.code)})` : ''
+  return new AegisError(
+    'unavailable',
+    'image.network',
+    `${hostOf(place)} cannot be reached${code}. See whether this host reaches it: it asks for signatures itself, not through the engine.`,
+    { cause },
+  )
+}
