@@ -57,7 +57,7 @@ describe('aegis audit list', () => {
       audit: { list: async () => [denied, called, gone] },
     })
     expect(await listEntries(context, [], { limit: 20 })).toBe(0)
-    expect(terminal.stdout()).toContain('network.connect, evil.example:443')
+    expect(terminal.stdout()).toContain('network.connect evil.example:443')
     expect(terminal.stdout()).toContain('POST /api/agents, -> 200')
     expect(terminal.stdout()).not.toContain('\u001b[31m')
   })
