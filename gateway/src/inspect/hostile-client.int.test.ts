@@ -258,6 +258,16 @@ describe('a client that', () => {
     expect(scene.reached).toEqual([])
   })
 
+  it('sends too many headers is told so', async () => {
+    await using scene = await openInspectScene({ http })
+    const headers = Array.from({ length: inspectLimits.headerCount }, (_, n) => `x-${n}: 1\r\n`)
+    const answer = await scene.exchange(
+      `GET / HTTP/1.1\r\nHost: site.test:${scene.port}\r\n${headers.join('')}\r\n`,
+    )
+    expect(answer).toMatch(/^HTTP\/1\.1 431 .*at most 200 headers/s)
+    expect(scene.reached).toEqual([])
+  })
+
   it('goes on sending after it was refused is cut off', async () => {
     await using scene = await openInspectScene({ http: { 'site.test:PORT': { methods: ['GET'] } } })
     const stream = await scene.connect()

@@ -59,7 +59,7 @@ export function exchange(
   signal.addEventListener('abort', abort, { once: true })
   outgoing.once('close', () => signal.removeEventListener('abort', abort))
   if (signal.aborted) abort()
-  outgoing.maxHeadersCount = inspectLimits.headerCount
+  outgoing.maxHeadersCount = 0
   outgoing.on('response', (response) => resolve({ kind: 'response', response }))
   outgoing.on('upgrade', (response, stream, head) => {
     if (sent.websocket) return resolve({ kind: 'upgraded', response, stream, head })

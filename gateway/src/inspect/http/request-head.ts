@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { HttpRequestFacts } from '@aegis/core'
+import { inspectLimits } from '../inspect-limits.ts'
 import { authorityOf, type Origin, parseAuthority, sameOrigin } from './authority.ts'
 import { endToEnd, type Headers, valuesOf } from './header-list.ts'
 import { readPath } from './path-readings.ts'
@@ -74,6 +75,7 @@ function framing({ httpVersion }: IncomingMessage, headers: Headers): RequestHea
   if (httpVersion === '1.1' && valuesOf(headers, 'host').length === 0) {
     throw smuggled('It names no host.')
   }
+  if (headers.length > inspectLimits.headerCount) throw tooMany()
   for (const [name, value] of headers) {
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) || !/^[\t -~\x80-\xff]*$/.test(value)) {
       throw smuggled('A header has characters that none may have.')
@@ -150,6 +152,14 @@ const notForProxy = (target: string) =>
         remedy: 'Send a whole URL (GET http://example.com/ HTTP/1.1), or CONNECT host:port.',
         record,
       })
+
+const tooMany = () =>
+  requestFault(
+    'invalid',
+    'egress.head-too-large',
+    `A request has at most ${inspectLimits.headerCount} headers.`,
+    { status: 431, record },
+  )
 
 const smuggled = (message: string) =>
   requestFault(

@@ -30,17 +30,17 @@ export function makeFormFinder(texts: readonly (readonly Form[])[]): FormFinder 
       end.text ??= text
     }
   })
-  const pairs = pairsOf(root)
-  const firsts = Uint8Array.from({ length: 256 }, (_, byte) => (startsWith(root, byte) ? 1 : 0))
+  const starts = startsOf(root)
 
   return {
     find(bytes, from, last) {
       const length = bytes.length
       for (let at = from; at < length; at++) {
-        const first = bytes[at] ?? 0
-        const candidate =
-          at + 1 < length ? pairs[(first << 8) | (bytes[at + 1] ?? 0)] : firsts[first]
-        if (candidate === 0) continue
+        // Most places are passed over by this alone; near the end all of them are looked at.
+        if (at + 2 < length) {
+          const start = hashOf(bytes[at] ?? 0, bytes[at + 1] ?? 0, bytes[at + 2] ?? 0)
+          if (starts[start] === 0) continue
+        }
         const found = matchAt(root, bytes, at)
         if (found.begun > 0 && !last) return { kind: 'begun', at, tokens: found.begun }
         if (found.end > 0) return { kind: 'whole', at, end: found.end, text: found.text }
@@ -90,24 +90,26 @@ function commonLength(spelling: Uint8Array, bytes: Uint8Array, at: number): numb
   return length
 }
 
-/** Whether two bytes may stand at the start of a text: most places are passed over by this alone. */
-function pairsOf(root: Node): Uint8Array {
-  const pairs = new Uint8Array(65536)
-  for (const { token, next } of root.edges) {
-    token.byFirst.forEach((spellings, first) => {
-      for (const spelling of spellings ?? []) {
-        for (let second = 0; second < 256; second++) {
-          const possible =
-            spelling.length > 1
-              ? spelling[1] === second
-              : next.text !== undefined || startsWith(next, second)
-          if (possible) pairs[(first << 8) | second] = 1
-        }
-      }
-    })
+/** Marks what may be the first three bytes of a text, by their hash. */
+function startsOf(root: Node): Uint8Array {
+  const starts = new Uint8Array(65536)
+  const mark = (start: readonly number[]): void => {
+    const [first = 0, second = 0, third] = start
+    if (third !== undefined) starts[hashOf(first, second, third)] = 1
+    else for (let byte = 0; byte < 256; byte++) mark([...start, byte])
   }
-  return pairs
+  const walk = (node: Node, start: readonly number[]): void => {
+    if (start.length >= 3 || node.text !== undefined) mark(start.slice(0, 3))
+    if (start.length >= 3) return
+    for (const { token, next } of node.edges) {
+      for (const spelling of token.byFirst.flat()) {
+        if (spelling !== undefined) walk(next, [...start, ...spelling])
+      }
+    }
+  }
+  walk(root, [])
+  return starts
 }
 
-const startsWith = (node: Node, byte: number): boolean =>
-  node.edges.some(({ token }) => token.byFirst[byte] !== undefined)
+const hashOf = (first: number, second: number, third: number): number =>
+  ((first << 8) ^ (second << 4) ^ third) & 0xffff
