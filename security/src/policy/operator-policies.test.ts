@@ -81,6 +81,25 @@ describe('an error', () => {
   })
 })
 
+it('takes any text whatsoever, and says what is wrong with it', () => {
+  const sound = `forbid (principal, action == Action::"network.connect", resource)
+when { context has http && context.http.path like "/a*" && context.port in [1, 2] };`
+  const piece = fc.constantFrom('"', '(', '}', ';', '\\u{110000}', '::', '@id', '\u0000', '😀', '?')
+  const broken = fc
+    .tuple(fc.nat(sound.length), fc.nat(20), fc.array(piece, { maxLength: 3 }))
+    .map(([at, cut, pieces]) => sound.slice(0, at) + pieces.join('') + sound.slice(at + cut))
+  void fc.assert(
+    fc.property(fc.oneof(fc.string({ unit: 'binary' }), broken), (text) => {
+      for (const { file, line, message } of read(text).problems) {
+        expect([file, typeof line, typeof message]).toEqual(['ceiling.cedar', 'number', 'string'])
+      }
+    }),
+    { numRuns: 300 },
+  )
+  // And Cedar is in order after all of that.
+  expect(problems('forbid (principal, action, resource);')).toEqual([])
+})
+
 it('warns of a permit, since operators can only take away', () => {
   const { problems: none, warnings } = read('permit (principal, action, resource);')
   expect(none).toEqual([])

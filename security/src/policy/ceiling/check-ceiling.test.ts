@@ -393,3 +393,57 @@ describe('any manifest under any policy', () => {
       : { ...bare, http: { method, path, headers: {} } }
   }
 })
+
+describe('any ranges of addresses', () => {
+  const range = fc
+    .tuple(fc.nat(3), fc.nat(255), fc.constantFrom(14, 16, 20, 24, 31, 32))
+    .map(([second, third, length]) => `10.${second}.${third}.0/${length}`)
+  const port = fc.constantFrom('', ':22')
+
+  it('are refused with an address that really is forbidden, or there is none', () => {
+    const address = fc.tuple(fc.nat(3), fc.nat(255), fc.constantFrom(0, 1, 2, 255))
+    void fc.assert(
+      fc.property(
+        fc.array(
+          fc.tuple(range, port).map((parts) => parts.join('')),
+          { minLength: 1, maxLength: 3 },
+        ),
+        fc.array(
+          fc.tuple(range, port).map((parts) => parts.join('')),
+          { maxLength: 2 },
+        ),
+        fc.array(range, { minLength: 1, maxLength: 2 }),
+        fc.boolean(),
+        fc.array(address, { minLength: 60, maxLength: 60 }),
+        (allowlist, denylist, forbidden, negated, samples) => {
+          const inside = forbidden
+            .map((one) => `context.address.isInRange(ip("${one}"))`)
+            .join(' || ')
+          const condition = `context has address && ${negated ? `!(${inside})` : `(${inside})`}`
+          using engine = anEngine({ files: { 'ceiling.cedar': connects(condition) } })
+          using free = anEngine()
+          const network = { mode: 'allow', allowlist, denylist } as const
+          const agent = { name: 'coder', manifest: aManifest('coder', { network }) }
+          const [limited, whole] = [engine.forAgent(agent), free.forAgent(agent)]
+          const isForbidden = (host: string, at: number) => {
+            const request = { action: 'network.connect', host, port: at } as const
+            return whole.decide(request).allow && !limited.decide(request).allow
+          }
+          const { allow: allowed, because } = engine.decideDeploy(localActor, agent, {
+            isolation: 'process',
+          })
+          if (allowed) {
+            const found = samples
+              .map((parts) => `10.${parts.join('.')}`)
+              .find((host) => [22, 80, 443].some((at) => isForbidden(host, at)))
+            expect(found).toBeUndefined()
+          } else {
+            const [, host = '', at] = / reach ([\d.]+):(\d+), which/.exec(because) ?? []
+            expect(isForbidden(host, Number(at))).toBe(true)
+          }
+        },
+      ),
+      { numRuns: 150 },
+    )
+  })
+})
