@@ -97,7 +97,7 @@ const isOpen = ({ method, routeOptions: { url } }: FastifyRequest): boolean =>
   url !== undefined && accessOf(method, url) === 'open'
 
 function entryOf(request: FastifyRequest, reply: FastifyReply, clock: Clock): AuditEntry {
-  const { actor, action, resource, executionId, refused, claimed } = callOf(request)
+  const { actor, action, resource, agentId, executionId, refused, claimed } = callOf(request)
   const { url } = request.routeOptions
   const { id } = Object(request.params)
   return apiCalled({
@@ -106,6 +106,7 @@ function entryOf(request: FastifyRequest, reply: FastifyReply, clock: Clock): Au
     actor,
     action,
     resource,
+    agentId,
     executionId: executionId ?? (url?.includes('/executions/:id') ? String(id) : undefined),
     data: {
       method: request.method,

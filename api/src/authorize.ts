@@ -57,6 +57,7 @@ export function authorize(app: FastifyInstance, options: AuthorizeOptions): void
     const { agents } = actor.scope ?? {}
     call.caller = {
       actor,
+      isStillKnown: () => isKnown(request, options),
       plane: agents === undefined ? plane : narrowControlPlane(plane, agents),
       requireAgent(name) {
         call.resource = name
@@ -87,6 +88,18 @@ async function authenticated(
   throw refuseToken(found)
 }
 
+/** Who cannot be asked counts as a no: the reader may come back, and gets an answer then. */
+async function isKnown(
+  request: FastifyRequest,
+  { authenticate }: AuthorizeOptions,
+): Promise<boolean> {
+  try {
+    return 'actor' in (await authenticate(bearerToken(request)))
+  } catch {
+    return false
+  }
+}
+
 /** Finds out what the call concerns, and whether the caller may do it to that. */
 async function requireSubject(
   request: FastifyRequest,
@@ -102,8 +115,9 @@ async function requireSubject(
   if (place !== undefined && ref !== undefined) {
     const { agentNames } = node
     const agent = await (place === 'id' ? agentNames.ofExecution(ref) : agentNames.ofRef(ref))
-    requireAgent(actor, action, agent)
-    subject = agent ?? (place === 'id' ? undefined : ref)
+    requireAgent(actor, action, agent?.name)
+    callOf(request).agentId = agent?.id
+    subject = agent?.name ?? (place === 'id' ? undefined : ref)
   }
   callOf(request).resource = subject
   requirePolicy(policies, actor, { action, subject })

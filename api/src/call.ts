@@ -10,6 +10,7 @@ export interface Call {
   action?: ApiAction
   /** What it concerns: the name of an agent, of a token, or undefined for the whole node. */
   resource?: string | undefined
+  agentId?: string | undefined
   /** The execution that it made or concerned. */
   executionId?: string
   /** Why it was turned away; undefined once it was let in. */
@@ -32,6 +33,8 @@ export interface Caller {
    * @throws AegisError `denied`
    */
   readonly requireAgent: (name: string) => void
+  /** Whether the token would still be let in; for what goes on for long. */
+  readonly isStillKnown: () => Promise<boolean>
 }
 
 const calls = new WeakMap<FastifyRequest, Call>()

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream'
-import { AegisError, type Logger } from '@aegis/core'
+import { AegisError, type Clock, type Logger } from '@aegis/core'
 import { formatComment, formatMessage } from '@aegis/http-contract'
 import type { FastifyReply } from 'fastify'
+import { type Caller, callOf } from './call.ts'
 import { limits } from './limits.ts'
 import { bugProblem, problemOf } from './problem.ts'
 
@@ -28,7 +29,13 @@ export interface EventStreams {
   readonly open: number
 }
 
-export function makeEventStreams(closing: AbortSignal, logger: Logger): EventStreams {
+interface Deps {
+  readonly closing: AbortSignal
+  readonly clock: Pick<Clock, 'sleep'>
+  readonly logger: Logger
+}
+
+export function makeEventStreams({ closing, clock, logger }: Deps): EventStreams {
   const streams = new Set<Readable>()
   return {
     get open() {
@@ -55,6 +62,14 @@ export function makeEventStreams(closing: AbortSignal, logger: Logger): EventStr
         streams.delete(stream)
         gone.abort()
       })
+      const { caller } = callOf(reply.request)
+      if (caller !== undefined) {
+        // Whoever is no longer let in hears no more either.
+        whenUnknown(caller, clock, signal).then(
+          () => gone.abort(),
+          () => {}, // It was over before.
+        )
+      }
       reply.raw.once('close', () => stream.destroy())
       reply.raw.once('close', () => gone.abort())
       reply.request.raw.socket.setTimeout(limits.stalledReaderMs)
@@ -64,6 +79,16 @@ export function makeEventStreams(closing: AbortSignal, logger: Logger): EventStr
         .send(stream)
     },
   }
+}
+
+/** Resolves once the caller's token opens nothing any more. Rejects when the signal is aborted. */
+async function whenUnknown(
+  { isStillKnown }: Caller,
+  clock: Pick<Clock, 'sleep'>,
+  signal: AbortSignal,
+): Promise<void> {
+  do await clock.sleep(limits.recheckMs, signal)
+  while (await isStillKnown())
 }
 
 /** The stream's text. Ends by throwing when the signal is aborted, so that the reader can tell. */

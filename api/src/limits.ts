@@ -20,6 +20,8 @@ export const limits = {
    * grants a second such period when the kernel took some bytes in the first.
    */
   stalledReaderMs: 30_000,
+  /** Between two looks whether the token of an event stream still opens anything. */
+  recheckMs: 15_000,
   /** Of one pull, while the reader is slow; the oldest are left out. */
   unreadProgress: 100,
   /** For requests under way when the API closes. */

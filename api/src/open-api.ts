@@ -133,7 +133,7 @@ export async function buildApp(
     clientErrorHandler: (error, socket) => refuseMalformed(error, socket as Socket),
     frameworkErrors: (error, request, reply) => answerError(error, request, reply, logger),
   })
-  const streams = makeEventStreams(closing, logger)
+  const streams = makeEventStreams({ closing, clock, logger })
   const metrics = makeApiMetrics({
     node: node.as(localActor).node,
     sources: options.metrics ?? [],

@@ -26,6 +26,7 @@ describe('the audit of the API', () => {
         at: expect.stringMatching(/^20.*Z$/),
         type: 'api.called',
         actor: 'ci',
+        agentId: id,
         data: {
           ...common,
           action: 'api.agent.write',

@@ -70,6 +70,47 @@ describe('access from the command line', () => {
     expect((await aegis.run('token', 'list', '--all')).stdout).toMatch(/^dev .* revoked /m)
   })
 
+  it('is in the audit, with who it was', async () => {
+    const shown = await aegis.run(
+      'audit',
+      'list',
+      '--type',
+      'api.called',
+      '--limit',
+      '100',
+      '--json',
+    )
+    const calls = JSON.parse(shown.stdout).map(({ entry }: { readonly entry: object }) => entry)
+    expect(calls).toContainEqual(
+      expect.objectContaining({
+        actor: 'dev',
+        data: expect.objectContaining({
+          action: 'api.task.execute',
+          resource: 'echo',
+          status: 200,
+        }),
+      }),
+    )
+    expect(calls).toContainEqual(
+      expect.objectContaining({
+        actor: 'eyes',
+        data: expect.objectContaining({ action: 'api.agent.write', status: 403 }),
+      }),
+    )
+    expect(calls).toContainEqual(
+      expect.objectContaining({
+        data: expect.objectContaining({ refused: 'revoked', status: 401 }),
+      }),
+    )
+    expect(calls).toContainEqual(
+      expect.objectContaining({
+        actor: 'local',
+        data: expect.objectContaining({ via: 'embedded', method: 'tokens.create' }),
+      }),
+    )
+    expect(shown.stdout).not.toMatch(/aegis_[0-9a-f]{16}_/)
+  })
+
   it('does not send the token of the home to a stranger', async () => {
     const refused = await aegis.run('--host', 'http://192.0.2.1:8000', 'agent', 'list')
     expect(refused.code).toBe(2)

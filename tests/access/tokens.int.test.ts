@@ -97,6 +97,21 @@ describe('a token', () => {
     expect((await scene.ask('GET /api/whoami', { token: other })).status).toBe(401)
   })
 
+  it('ends the event streams that it opened, once it is revoked', async () => {
+    await using scene = await openAccessScene()
+    const token = await scene.token('viewer', undefined, { name: 'ci' })
+    const answer = await fetch(new URL('/api/sandboxes/events', scene.api.url), {
+      headers: { authorization: `Bearer ${token}` },
+    })
+    const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader()
+    expect((await reader?.read())?.value).toContain('connected')
+    const ended = expect(reader?.read()).rejects.toThrow('terminated')
+    await scene.nextSecond() // Its first look: nothing has changed.
+    await scene.node.plane.tokens.revoke('ci')
+    await scene.nextSecond()
+    await ended
+  })
+
   it('is told once, when it is made, and is kept as a digest', async () => {
     await using scene = await openAccessScene()
     const made = await scene.ask('POST /api/tokens', {

@@ -186,8 +186,11 @@ export const openAccess = (
 
 /** By the plane's own means. */
 const agentNamesOf = ({ agents, executions }: ControlPlane): AgentNames => ({
-  ofRef: async (ref) => (await agents.find(ref).catch(() => undefined))?.name,
-  ofExecution: async (id) => (await executions.find(id).catch(() => undefined))?.agentName,
+  ofRef: (ref) => agents.find(ref).catch(() => undefined),
+  async ofExecution(id) {
+    const found = await executions.find(id).catch(() => undefined)
+    return found && { id: found.agentId, name: found.agentName }
+  },
 })
 
 export const realClock: Clock = {

@@ -70,8 +70,11 @@ export async function openTestApp(
 }
 
 const namesOf = ({ agents, executions }: ControlPlane): AgentNames => ({
-  ofRef: async (ref) => (await agents.find(ref).catch(() => undefined))?.name,
-  ofExecution: async (id) => (await executions.find(id).catch(() => undefined))?.agentName,
+  ofRef: (ref) => agents.find(ref).catch(() => undefined),
+  async ofExecution(id) {
+    const found = await executions.find(id).catch(() => undefined)
+    return found && { id: found.agentId, name: found.agentName }
+  },
 })
 
 const sleep = (ms: number, signal: AbortSignal): Promise<void> => delay(ms, undefined, { signal })

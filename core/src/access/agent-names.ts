@@ -1,12 +1,17 @@
 import type { AgentQueries } from '../agent/agent-queries.ts'
 import type { ExecutionQueries } from '../execution/execution-queries.ts'
-import { agentId, executionId, isUuid } from '../kernel/ids.ts'
+import { type AgentId, agentId, executionId, isUuid } from '../kernel/ids.ts'
 
 /** Which agent a call concerns. Undefined: there is none. */
 export interface AgentNames {
   /** Of an agent, by name or id. */
-  ofRef(ref: string): Promise<string | undefined>
-  ofExecution(id: string): Promise<string | undefined>
+  ofRef(ref: string): Promise<NamedAgent | undefined>
+  ofExecution(id: string): Promise<NamedAgent | undefined>
+}
+
+export interface NamedAgent {
+  readonly id: AgentId
+  readonly name: string
 }
 
 interface Deps {
@@ -17,8 +22,11 @@ interface Deps {
 export const makeAgentNames = ({ agents, executions }: Deps): AgentNames => ({
   async ofRef(ref) {
     const byId = isUuid(ref) ? await agents.byId(agentId(ref)) : undefined
-    return (byId ?? (await agents.byName(ref)))?.name
+    const found = byId ?? (await agents.byName(ref))
+    return found && { id: found.id, name: found.name }
   },
-  ofExecution: async (id) =>
-    isUuid(id) ? (await executions.byId(executionId(id)))?.agentName : undefined,
+  async ofExecution(id) {
+    const found = isUuid(id) ? await executions.byId(executionId(id)) : undefined
+    return found && { id: found.agentId, name: found.agentName }
+  },
 })

@@ -13,13 +13,14 @@ export interface ApiCall {
   readonly action?: ApiAction | undefined
   /** What it concerned, for example the name of an agent. */
   readonly resource?: string | undefined
+  readonly agentId?: string | undefined
   readonly executionId?: string | undefined
   /** The rest, by `via`. */
   readonly data: Readonly<Record<string, string | number | undefined>>
 }
 
 export function apiCalled(call: ApiCall): AuditEntry {
-  const { at, via, actor, action, resource, executionId, data } = call
+  const { at, via, actor, action, resource, agentId, executionId, data } = call
   const all = {
     via,
     role: actor?.role,
@@ -33,6 +34,7 @@ export function apiCalled(call: ApiCall): AuditEntry {
     at,
     type: 'api.called',
     ...(actor !== undefined && { actor: actor.name }),
+    ...(agentId !== undefined && { agentId }),
     ...(executionId !== undefined && { executionId }),
     data: Object.fromEntries(known),
   }
