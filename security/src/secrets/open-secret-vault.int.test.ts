@@ -1,6 +1,18 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmod, copyFile, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect, promisify } from 'node:util'
@@ -107,6 +119,65 @@ describe('the vault', () => {
     await vault.put(aSecret('secret-7', { value: 'another value' }))
     expect((await scene.open()).list()).toHaveLength(1_000)
   }, 120_000)
+
+  it('reads no file that is none of its own making, and says why', async () => {
+    await using scene = await openVaultScene()
+    await (await scene.open()).put(aSecret('one'))
+    await rename(scene.path, `${scene.path}.moved`)
+    await symlink(`${scene.path}.moved`, scene.path)
+    expect((await scene.open()).fault).toMatchObject({ code: 'secret.unreadable' })
+    await rm(scene.path)
+    await mkdir(scene.path)
+    expect((await scene.open()).fault).toMatchObject({ code: 'secret.unreadable' })
+    await rmdir(scene.path)
+    await writeFile(scene.path, '{}')
+    const { fault } = await scene.open()
+    expect(fault).toMatchObject({ kind: 'denied', code: 'secret.altered' })
+    expect(fault?.message).toContain(scene.path)
+  })
+
+  it('names the secret that something else changed, and gives out the others', async () => {
+    await using scene = await openVaultScene()
+    const vault = await scene.open()
+    await vault.put(aSecret('one', { agents: ['coder'] }))
+    await vault.put(aSecret('two'))
+    const text = await readFile(scene.path, 'utf8')
+    await writeFile(scene.path, text.replace('"coder"', '"thief"'))
+    const again = await scene.open()
+    expect(again.fault).toBeUndefined()
+    expect(() => again.open('thief', 'one')).toThrow('changed the secret "one" on the disk')
+    expect(() => again.open('coder', 'one')).toThrow('aegis secret set')
+    expect(again.open('coder', 'two')?.value.reveal()).toBe('value-of-two')
+    expect(again.list().map(({ state }) => state)).toEqual(['altered', 'intact'])
+    await expect(again.rotate()).rejects.toMatchObject({ details: { names: ['one'] } })
+    // What is kept meanwhile does not make it good.
+    await again.put(aSecret('three'))
+    expect((await scene.open()).list().map(({ state }) => state)).toEqual([
+      'altered',
+      'intact',
+      'intact',
+    ])
+    await again.put(aSecret('one'))
+    expect((await scene.open()).open('coder', 'one')?.value.reveal()).toBe('value-of-one')
+  })
+
+  it('names the secret that something else took out of the file', async () => {
+    await using scene = await openVaultScene()
+    const vault = await scene.open()
+    await vault.put(aSecret('one'))
+    const { secrets: before } = JSON.parse(await readFile(scene.path, 'utf8'))
+    await vault.put(aSecret('two'))
+    const file = JSON.parse(await readFile(scene.path, 'utf8'))
+    await writeFile(scene.path, `${JSON.stringify({ ...file, secrets: before }, null, 2)}\n`)
+    const again = await scene.open()
+    expect(again.list()).toMatchObject([
+      { name: 'one', state: 'intact' },
+      { name: 'two', state: 'missing', agents: [] },
+    ])
+    expect(() => again.open('coder', 'two')).toThrow('changed the secret "two"')
+    expect(await again.remove('two')).toBe(true)
+    expect((await scene.open()).list()).toHaveLength(1)
+  })
 
   it('uses the key that is there already when the first secret comes', async () => {
     await using scene = await openVaultScene()
