@@ -51,9 +51,25 @@ interface State {
 
 const dead: State = { positions: [], next: new Map() }
 
+/** Whether a whole text matches: the last star takes one character more whenever the rest does not. */
 export function matches(pattern: TextPattern, text: string): boolean {
-  const { start, step, accepts } = makeMatcher(pattern)
-  return accepts([...text].reduce(step, start))
+  const chars = [...text]
+  let [at, star, taken] = [0, -1, 0]
+  for (let read = 0; read < chars.length; ) {
+    if (at < pattern.length && pattern[at] === undefined) {
+      star = at
+      taken = read
+      at += 1
+    } else if (at < pattern.length && pattern[at] === chars[read]) {
+      at += 1
+      read += 1
+    } else if (star >= 0) {
+      taken += 1
+      read = taken
+      at = star + 1
+    } else return false
+  }
+  return pattern.slice(at).every((char) => char === undefined)
 }
 
 function advance(pattern: TextPattern, positions: readonly number[], char: string): number[] {
