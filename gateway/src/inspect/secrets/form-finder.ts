@@ -1,4 +1,5 @@
-import type { Form, Token } from './text-forms.ts'
+import { type FormTrie, makeFormTrie, type Place } from './form-trie.ts'
+import type { Form } from './text-forms.ts'
 
 /** Finds texts in bytes, in whatever form they are written. */
 export interface FormFinder {
@@ -15,22 +16,10 @@ export type Found =
   /** `tokens`: how many characters of it are there. */
   | { readonly kind: 'begun'; readonly at: number; readonly tokens: number }
 
-interface Node {
-  readonly edges: { readonly token: Token; readonly next: Node }[]
-  /** Which text ends here. */
-  text?: number
-}
-
-/** `texts[n]` lists the forms of one text; common beginnings are looked at once. */
+/** `texts[n]` lists the forms of one text. */
 export function makeFormFinder(texts: readonly (readonly Form[])[]): FormFinder {
-  const root: Node = { edges: [] }
-  texts.forEach((forms, text) => {
-    for (const form of forms) {
-      const end = form.reduce(follow, root)
-      end.text ??= text
-    }
-  })
-  const starts = startsOf(root)
+  const trie = makeFormTrie(texts)
+  const starts = startsOf(trie)
 
   return {
     find(bytes, from, last) {
@@ -41,7 +30,7 @@ export function makeFormFinder(texts: readonly (readonly Form[])[]): FormFinder 
           const start = hashOf(bytes[at] ?? 0, bytes[at + 1] ?? 0, bytes[at + 2] ?? 0)
           if (starts[start] === 0) continue
         }
-        const found = matchAt(root, bytes, at)
+        const found = matchAt(trie, bytes, at)
         if (found.begun > 0 && !last) return { kind: 'begun', at, tokens: found.begun }
         if (found.end > 0) return { kind: 'whole', at, end: found.end, text: found.text }
       }
@@ -50,34 +39,30 @@ export function makeFormFinder(texts: readonly (readonly Form[])[]): FormFinder 
   }
 }
 
-function follow(node: Node, token: Token): Node {
-  const edge = node.edges.find((each) => each.token.key === token.key)
-  if (edge !== undefined) return edge.next
-  const next: Node = { edges: [] }
-  node.edges.push({ token, next })
-  return next
-}
-
 /** `end`, `text`: the longest whole text; `begun`: tokens of one that the bytes may be cut in. */
-function matchAt(root: Node, bytes: Uint8Array, start: number) {
+function matchAt(trie: FormTrie, bytes: Uint8Array, start: number) {
   const best = { end: 0, text: 0, begun: 0 }
-  const open: { node: Node; at: number; tokens: number }[] = [{ node: root, at: start, tokens: 0 }]
+  const open: { place: Place; at: number; tokens: number }[] = [
+    { place: trie.start, at: start, tokens: 0 },
+  ]
   for (let state = open.pop(); state !== undefined; state = open.pop()) {
-    const { node, at, tokens } = state
-    if (node.text !== undefined && at > best.end) {
+    const { place, at, tokens } = state
+    const text = trie.textAt(place)
+    if (text !== undefined && at > best.end) {
       best.end = at
-      best.text = node.text
+      best.text = text
     }
+    const steps = trie.stepsFrom(place)
     if (at >= bytes.length) {
-      if (node.edges.length > 0) best.begun = Math.max(best.begun, tokens, 1)
+      if (steps.length > 0) best.begun = Math.max(best.begun, tokens, 1)
       continue
     }
-    for (const { token, next } of node.edges) {
-      for (const spelling of token.byFirst[bytes[at] ?? 0] ?? []) {
+    for (const { token, next } of steps) {
+      for (const spelling of token.byFirst.get(bytes[at] ?? 0) ?? []) {
         const common = commonLength(spelling, bytes, at)
-        if (common === spelling.length)
-          open.push({ node: next, at: at + common, tokens: tokens + 1 })
-        else if (at + common === bytes.length) best.begun = Math.max(best.begun, tokens, 1)
+        if (common === spelling.length) {
+          open.push({ place: next, at: at + common, tokens: tokens + 1 })
+        } else if (at + common === bytes.length) best.begun = Math.max(best.begun, tokens, 1)
       }
     }
   }
@@ -91,23 +76,23 @@ function commonLength(spelling: Uint8Array, bytes: Uint8Array, at: number): numb
 }
 
 /** Marks what may be the first three bytes of a text, by their hash. */
-function startsOf(root: Node): Uint8Array {
+function startsOf(trie: FormTrie): Uint8Array {
   const starts = new Uint8Array(65536)
   const mark = (start: readonly number[]): void => {
     const [first = 0, second = 0, third] = start
     if (third !== undefined) starts[hashOf(first, second, third)] = 1
     else for (let byte = 0; byte < 256; byte++) mark([...start, byte])
   }
-  const walk = (node: Node, start: readonly number[]): void => {
-    if (start.length >= 3 || node.text !== undefined) mark(start.slice(0, 3))
+  const walk = (place: Place, start: readonly number[]): void => {
+    if (start.length >= 3 || trie.textAt(place) !== undefined) mark(start.slice(0, 3))
     if (start.length >= 3) return
-    for (const { token, next } of node.edges) {
-      for (const spelling of token.byFirst.flat()) {
-        if (spelling !== undefined) walk(next, [...start, ...spelling])
+    for (const { token, next } of trie.stepsFrom(place)) {
+      for (const spelling of [...token.byFirst.values()].flat()) {
+        walk(next, [...start, ...spelling])
       }
     }
   }
-  walk(root, [])
+  walk(trie.start, [])
   return starts
 }
 

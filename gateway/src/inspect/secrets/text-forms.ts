@@ -3,7 +3,7 @@ export interface Token {
   /** Equal tokens have equal keys. */
   readonly key: string
   /** By their first byte; each at least one byte long. */
-  readonly byFirst: readonly (readonly Uint8Array[] | undefined)[]
+  readonly byFirst: ReadonlyMap<number, readonly Uint8Array[]>
 }
 
 /** A way in which a text may be written: each token in turn. */
@@ -17,11 +17,11 @@ export type Form = readonly Token[]
 export function formsOf(text: string, { anyCase = false } = {}): readonly Form[] {
   const bytes = Buffer.from(text)
   if (bytes.length === 0) return []
-  const escaped = [...text].map((character) => escapedToken(character, anyCase))
+  const escaped = [...text].map(keeping((character) => escapedToken(character, anyCase)))
   // So few bytes would be found by chance.
   if (bytes.length < shortestEncoded) return [escaped]
-  const hexadecimal = [...bytes.toString('hex')].map((digit) =>
-    tokenOf([digit, digit.toUpperCase()]),
+  const hexadecimal = [...bytes.toString('hex')].map(
+    keeping((digit) => tokenOf([digit, digit.toUpperCase()])),
   )
   return [escaped, hexadecimal, base64Form(bytes, 0), base64Form(bytes, 1), base64Form(bytes, 2)]
 }
@@ -104,6 +104,7 @@ function base64Form(bytes: Buffer, before: number): Form {
   const start = before * 8
   const end = start + bytes.length * 8
   const form: Token[] = []
+  const tokenFor = keeping(base64Token)
   for (let at = Math.floor(start / 6); at * 6 < end; at++) {
     let known = 0
     let mask = 0
@@ -113,10 +114,16 @@ function base64Form(bytes: Buffer, before: number): Form {
       known = (known << 1) | ((byte >> (7 - ((bit - start) & 7))) & 1)
       mask = (mask << 1) | (inside ? 1 : 0)
     }
-    const values = [...Array(64).keys()].filter((value) => (value & mask) === (known & mask))
-    form.push(tokenOf(values.flatMap((value) => base64Characters(value))))
+    form.push(tokenFor(`${known} ${mask}`))
   }
   return form
+}
+
+/** All characters that agree with `known` where `mask` has a bit. */
+function base64Token(knownAndMask: string): Token {
+  const [known = 0, mask = 0] = knownAndMask.split(' ').map(Number)
+  const values = [...Array(64).keys()].filter((value) => (value & mask) === (known & mask))
+  return tokenOf(values.flatMap((value) => base64Characters(value)))
 }
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
@@ -129,11 +136,21 @@ function base64Characters(value: number): readonly string[] {
 }
 
 function tokenOf(texts: readonly string[]): Token {
-  const byFirst: Uint8Array[][] = []
+  const byFirst = new Map<number, Uint8Array[]>()
   for (const text of new Set(texts)) {
     const bytes = Buffer.from(text)
     const first = bytes[0] ?? 0
-    byFirst[first] = [...(byFirst[first] ?? []), bytes]
+    byFirst.set(first, [...(byFirst.get(first) ?? []), bytes])
   }
   return { key: texts.join('\n\n'), byFirst }
+}
+
+/** A text has few different characters, however long it is. */
+function keeping<Value>(make: (key: string) => Value): (key: string) => Value {
+  const kept = new Map<string, Value>()
+  return (key) => {
+    const value = kept.get(key) ?? make(key)
+    kept.set(key, value)
+    return value
+  }
 }
