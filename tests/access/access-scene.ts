@@ -55,7 +55,9 @@ export interface AccessScene extends AsyncDisposable {
 
 export async function openAccessScene(options: Options = {}): Promise<AccessScene> {
   await using undo = new AsyncDisposableStack()
-  const node = undo.use(await openMemoryNode())
+  const node = undo.use(
+    await openMemoryNode(options.policies === undefined ? {} : { policies: options.policies }),
+  )
   let passedMs = 0
   const sleepers: (() => void)[] = []
   const clock: Clock = {

@@ -1,8 +1,8 @@
 import { authorization } from '@aegis/api'
 import { apiActions, leastRole, roleMay, roles } from '@aegis/core'
-import { aManifest } from '@aegis/core/testing'
+import { aManifest, openPolicies } from '@aegis/core/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type AccessScene, openAccessScene } from './access-scene.ts'
+import { type AccessScene, homeToken, openAccessScene } from './access-scene.ts'
 
 const absentId = '00000000-0000-4000-8000-000000000000'
 const sample = (path: string): string => path.replace(':id', absentId).replaceAll(/:\w+/g, 'nobody')
@@ -68,6 +68,54 @@ describe('roles', () => {
         scope: { actions: ['api.task.*'] },
         expires_at: null,
         actions: ['api.task.read', 'api.task.execute', 'api.task.cancel'],
+      },
+    })
+  })
+})
+
+describe('the policies of the operator', () => {
+  it('are asked about each call, deploy and task, with who asks and which agent it is', async () => {
+    const asked: string[] = []
+    const permit = (what: string) => {
+      asked.push(what)
+      return { allow: true, policies: [], because: '' }
+    }
+    await using scene = await openAccessScene({
+      policies: {
+        ...openPolicies,
+        decideApi: (actor, { action, resource }) =>
+          permit(`${actor.name} ${actor.role} ${action} ${resource}`),
+        decideDeploy: (actor, { name }) => permit(`${actor.name} deploys ${name}`),
+        decideTask: (actor, { name }) => permit(`${actor.name} gives ${name} a task`),
+      },
+    })
+    const token = await scene.token('developer', undefined, { name: 'dev' })
+    await scene.ask('POST /api/agents', { token, body: aManifest('echo') })
+    const { id } = await scene.node.plane.agents.find('echo')
+    const started = await scene.ask(`POST /v1/agents/${id}/execute`, { token, body: { input: 1 } })
+    await scene.ask(`POST /api/executions/${started.body.execution_id}/cancel`, { token })
+    await scene.ask('GET /api/agents/nobody', { token })
+    expect(asked).toEqual([
+      'dev developer api.agent.write echo',
+      'dev deploys echo',
+      'dev developer api.task.execute echo',
+      'dev gives echo a task',
+      'dev developer api.task.cancel echo',
+      'dev developer api.agent.read nobody',
+    ])
+  })
+
+  it('refuse what a role would permit, with their reason', async () => {
+    const night = { allow: false, policies: ['night'], because: 'Not at night.' }
+    await using scene = await openAccessScene({
+      policies: { ...openPolicies, decideApi: () => night },
+    })
+    expect(await scene.ask('GET /api/agents', { token: homeToken })).toMatchObject({
+      status: 403,
+      body: {
+        code: 'policy.denied',
+        detail: 'Not at night.',
+        details: { action: 'api.agent.read', role: 'admin', policies: ['night'] },
       },
     })
   })

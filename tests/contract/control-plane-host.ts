@@ -15,6 +15,7 @@ import {
   makeNode,
   type NodeConfig,
   outputValidator,
+  type PolicyEngine,
   type RuntimeConfig,
   type SandboxRuntime,
   Secret,
@@ -63,6 +64,7 @@ export interface MemoryNodeOptions {
   /** What images and manifests must be signed by. */
   readonly supply?: SupplyVerifiers
   readonly requireDigest?: boolean
+  readonly policies?: PolicyEngine
 }
 
 /**
@@ -75,6 +77,7 @@ export async function openMemoryNode({
   config = {},
   supply = noSupply,
   requireDigest = false,
+  policies = openPolicies,
 }: MemoryNodeOptions = {}): Promise<MemoryNode> {
   const store = makeInMemoryStore()
   const images = makeFakeImageStore()
@@ -88,7 +91,7 @@ export async function openMemoryNode({
       admit: () => ({ connect: (_target, stream) => stream.destroy(), [Symbol.dispose]() {} }),
       async [Symbol.asyncDispose]() {},
     },
-    policies: openPolicies,
+    policies,
     vault: makeInMemoryVault(),
     supply,
     audit,
