@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openInspectScene } from './testing/open-inspect-scene.ts'
 
 const http = { 'site.test:PORT': { methods: ['GET', 'POST', 'HEAD'], paths: ['/repos/*', '/'] } }
@@ -48,6 +48,31 @@ describe('a request inside TLS', () => {
     await expect
       .poll(() => scene.egress.recording.denials)
       .toMatchObject([{ action: 'network.connect', subject: `site.test:${scene.port}` }])
+  })
+
+  it.each([
+    ['method', 'X-HTTP-Method-Override', 'DELETE', 403],
+    ['method', 'x-http-method', 'delete', 403],
+    ['method', 'X-Method-Override', 'GET', 200],
+    ['method', 'X-Method-Override', 'DELETE, GET', 400],
+    ['path', 'X-Original-URL', '/users', 403],
+    ['path', 'X-Rewrite-URL', '/%75sers?x=1', 403],
+    ['path', 'X-Rewrite-URL', '/repos/../users', 400],
+    ['path', 'X-Original-URL', 'https://site.test/repos/b', 200],
+  ])('may not be another one by a header: %s, %s: %s', async (_what, name, named, status) => {
+    await using scene = await openInspectScene({ http })
+    const told = await scene.ask('/repos/a', { method: 'POST', headers: { [name]: named } })
+    expect(told.status).toBe(status)
+    expect(scene.seen).toHaveLength(status === 200 ? 1 : 0)
+  })
+
+  it('may have a whole page of such headers, and is still asked about a bounded number', async () => {
+    await using scene = await openInspectScene({ http })
+    const many = Array.from({ length: 60 }, (_, at) => `/repos/${at}`)
+    const methods = Array.from({ length: 60 }, () => 'GET')
+    const headers = { 'X-Original-URL': many, 'X-Method-Override': methods }
+    const told = await scene.ask('/repos/a', { method: 'POST', headers })
+    expect(told.status).toBe(400)
   })
 
   it('names the policies that forbid it', async () => {
@@ -300,7 +325,9 @@ describe('TLS that ends here', () => {
     expect(scene.reached).toEqual([])
   })
 
-  it('is not opened to a server whose certificate nobody vouches for', async () => {
+  it('is not opened to a server whose certificate nobody vouches for, whatever Node was told', async () => {
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
+    onTestFinished(() => void vi.unstubAllEnvs())
     await using scene = await openInspectScene({ http: { 'untrusted.test:PORT': {} } })
     const told = await scene.ask('/', { host: 'untrusted.test' })
     expect(told.status).toBe(502)

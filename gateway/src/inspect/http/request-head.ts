@@ -3,6 +3,7 @@ import type { HttpRequestFacts } from '@aegis/core'
 import { inspectLimits } from '../inspect-limits.ts'
 import { authorityOf, type Origin, parseAuthority, sameOrigin } from './authority.ts'
 import { endToEnd, type Headers, valuesOf } from './header-list.ts'
+import { readOverrides } from './overrides.ts'
 import { readPath } from './path-readings.ts'
 import { requestFault } from './request-fault.ts'
 
@@ -48,11 +49,19 @@ export function readHead(incoming: IncomingMessage, fixed: Origin | undefined): 
   }
   const websocket = asksForWebsocket(method, headers, body)
   const kept = endToEnd(headers).filter(([name]) => !replaced.has(name.toLowerCase()))
-  const facts = (reading: string): HttpRequestFacts => ({
-    method,
-    path: reading,
+  const overrides = readOverrides(kept)
+  if (overrides === undefined) {
+    throw smuggled('A header names another method or path, in no form that could be asked about.')
+  }
+  const facts = (reading: string, path: string): HttpRequestFacts => ({
+    method: reading,
+    path,
     headers: factsOf(kept),
   })
+  const paths = [path.written, ...path.lenient, ...overrides.paths]
+  const more = [method, ...overrides.methods].flatMap((each) =>
+    paths.map((one) => facts(each, one)),
+  )
   return {
     origin,
     method,
@@ -60,7 +69,7 @@ export function readHead(incoming: IncomingMessage, fixed: Origin | undefined): 
     headers: [['Host', authorityOf(origin)], ...kept],
     body,
     websocket,
-    facts: [facts(path.written), ...path.lenient.map(facts)],
+    facts: [facts(method, path.written), ...more.slice(1)],
   }
 }
 
