@@ -1,4 +1,5 @@
 import { auditControlPlane } from '@aegis/core'
+import { describeControlPlaneAudit } from './control-plane-audit.ts'
 import { describeControlPlane } from './control-plane-contract.ts'
 import {
   type ImagePlaneHost,
@@ -19,6 +20,7 @@ for (const [name, open] of [
   ['the SDK over HTTP', openOverHttp],
 ] as const) {
   describeControlPlane(name, open)
+  describeControlPlaneAudit(name, open)
   describeControlPlaneImages(name, open)
   describeControlPlaneSandboxes(name, open)
   describeControlPlaneSecrets(name, open)
