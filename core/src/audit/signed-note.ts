@@ -1,5 +1,6 @@
 import { AegisError } from '../kernel/aegis-error.ts'
 import { fromBase64, toBase64 } from '../kernel/base64.ts'
+import { toHex } from '../kernel/hex.ts'
 import { type Sha256, sameBytes } from './merkle-hash.ts'
 
 /** A public key that notes are checked with (C2SP signed-note), and what it is called. */
@@ -47,7 +48,7 @@ export function makeNoteKey(name: string, publicKey: Uint8Array, sha256: Sha256)
 
 /** The one line that a verifier needs: `<name>+<id>+<key>`. */
 export const formatVerifierKey = ({ name, id, publicKey }: NoteKey): string =>
-  `${name}+${hex(id)}+${toBase64(join(Uint8Array.of(ed25519), publicKey))}`
+  `${name}+${toHex(id)}+${toBase64(join(Uint8Array.of(ed25519), publicKey))}`
 
 /** @throws AegisError `invalid` / `audit.key` */
 export function parseVerifierKey(line: string, sha256: Sha256): NoteKey {
@@ -56,7 +57,7 @@ export function parseVerifierKey(line: string, sha256: Sha256): NoteKey {
   const bytes = fromBase64(key)
   if (bytes?.length === 33 && bytes[0] === ed25519 && isKeyName(name)) {
     const parsed = makeNoteKey(name, bytes.slice(1), sha256)
-    if (hex(parsed.id) === id) return parsed
+    if (toHex(parsed.id) === id) return parsed
   }
   throw new AegisError(
     'invalid',
@@ -140,9 +141,6 @@ const unsigned = ({ name }: NoteKey): AegisError =>
   )
 
 const utf8 = new TextEncoder()
-
-const hex = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 
 function join(...parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))

@@ -4,12 +4,16 @@
  * treated as there: `undefined` is left out, or `null` in a list.
  */
 export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
   if ('toJSON' in value && typeof value.toJSON === 'function') return canonicalJson(value.toJSON())
-  const members = Object.entries(value)
-    .filter(([, member]) => member !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`)
-  return `{${members.join(',')}}`
+  const members: Readonly<Record<string, unknown>> = { ...value }
+  let text = ''
+  // Without a comparison of its own, sort goes by code units.
+  for (const key of Object.keys(members).sort()) {
+    const member = members[key]
+    if (member === undefined) continue
+    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(member)}`
+  }
+  return `{${text}}`
 }

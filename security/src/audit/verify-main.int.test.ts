@@ -27,7 +27,7 @@ describe('aegis-audit-verify', () => {
     const inputs = Object.keys(metafile.inputs).map((path) => join(process.cwd(), path))
     const own = inputs.map((path) => path.slice(root.length)).sort()
     const permitted =
-      /^(core\/src\/audit\/[a-z0-9-]+|core\/src\/kernel\/(aegis-error|base64|canonical-json)|security\/src\/audit\/(audit-crypto|export-source|verify-export|verify-main))\.ts$/
+      /^(core\/src\/audit\/[a-z0-9-]+|core\/src\/kernel\/(aegis-error|base64|canonical-json|hex)|security\/src\/audit\/(audit-crypto|export-source|verify-export|verify-main))\.ts$/
     expect(own.filter((path) => !permitted.test(path))).toEqual([])
     const foreign = Object.values(metafile.inputs)
       .flatMap((input) => input.imports)
