@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { AegisError } from '@aegis/core'
 import { type HeadDeadline, watchHead } from '../../agent-api/head-deadline.ts'
@@ -223,7 +223,8 @@ export function endWith(stream: Duplex, error: unknown): void {
   const lines = Object.entries({ ...headers, connection: 'close' }).map(
     ([name, value]) => `${name}: ${value}\r\n`,
   )
-  stream.end(`HTTP/1.1 ${status} Refused\r\n${lines.join('')}\r\n${body.toString()}`, () =>
-    stream.destroy(),
+  stream.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body.toString()}`,
+    () => stream.destroy(),
   )
 }
