@@ -348,6 +348,28 @@ describe('the value of a secret, sent back', () => {
     expect(other.status).toBe(206)
   })
 
+  it('in an answer that is broken besides is no fault of the gateway, which logs nothing', async () => {
+    const heads = [
+      'HTTP/1.1 099 x\r\nContent-Length: 0',
+      `HTTP/1.1 200 x\r\n${value.replaceAll(/[^\w]/g, '')}: x\r\nContent-Length: 0`,
+      'HTTP/1.1 200 x\r\nContent-Encoding: gzip\r\nContent-Length: 3',
+    ]
+    for (const head of heads) {
+      await using scene = await open({
+        value: value.replaceAll(/[^\w]/g, ''),
+        raw: (socket) => void socket.once('data', () => socket.write(`${head}\r\n\r\nxyz`)),
+      })
+      const host = `site.test:${scene.port}`
+      const told = await scene.exchange(
+        `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+      )
+      // The head of a packed one is through before it shows.
+      if (!head.includes('gzip')) expect(told).toMatch(/^HTTP\/1\.1 502 .*egress\.upstream-failed/s)
+      expect(scene.egress.lines).toEqual([])
+      expect(scene.egress.recording.ended).toMatchObject([{ cause: 'egress.upstream-failed' }])
+    }
+  })
+
   it('is in no record and no log', async () => {
     await using scene = await open({ site: (_, outgoing) => void outgoing.end(value) })
     await scene.ask('/', { headers: { 'x-api-key': placeholder } })

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AgentRequest, PolicyDecision } from '@aegis/core'
+import { AegisError, type AgentRequest, type PolicyDecision } from '@aegis/core'
 import type { EgressSession } from '../../egress/egress-session.ts'
 import { subjectOf } from '../../egress/subject-of.ts'
 import { inspectLimits } from '../inspect-limits.ts'
@@ -12,7 +12,7 @@ import { type Answer, exchange, isRepeatable, type SentRequest } from './exchang
 import type { Headers } from './header-list.ts'
 import { readWhole } from './read-whole.ts'
 import { relayWebsocket, type WebsocketEnd } from './relay-websocket.ts'
-import { deniedByPolicy } from './request-fault.ts'
+import { deniedByPolicy, requestFault } from './request-fault.ts'
 import { type RequestHead, readHead } from './request-head.ts'
 import { sendResponse } from './send-response.ts'
 import type { OpenLine, UpstreamLine } from './upstream-line.ts'
@@ -170,7 +170,10 @@ async function passOn(
   const { response } = answer
   if (answer.kind === 'response') {
     const last = upgrade !== undefined
-    await sendResponse(response, outgoing, { method, redactor: watch?.redactor, last })
+    const options = { method, redactor: watch?.redactor, last }
+    await sendResponse(response, outgoing, options).catch((error: unknown) => {
+      throw failureOf(error)
+    })
     // Answered early: what is still to come is of no use to anybody.
     if (!incoming.complete) line.end()
     return
@@ -178,6 +181,14 @@ async function passOn(
   if (upgrade === undefined) throw new Error('An upgrade that nobody asked for')
   await relayWebsocket({ response, client: upgrade, server: answer, guards: watch })
   line.end()
+}
+
+/** What Node says of an answer is its server's doing: a bad status or name, a broken packing, an early end. */
+function failureOf(error: unknown): unknown {
+  const known = error instanceof Error && !(error instanceof AegisError) && 'code' in error
+  if (!known) return error
+  const message = `The answer of the server cannot be passed on: ${error.message}`
+  return requestFault('unavailable', 'egress.upstream-failed', message, { cause: error })
 }
 
 const causeOf = (error: unknown): string | undefined =>
