@@ -1,4 +1,5 @@
 import type { Actor } from '../access/actor.ts'
+import type { AuditTrail } from '../audit/audit-entry.ts'
 import type { AgentControl, AgentExecutionEvent, DeployOptions } from '../control-plane.ts'
 import { isTerminal } from '../execution/execution.ts'
 import { executionEventOf, executionStream } from '../execution/execution-journal.ts'
@@ -34,6 +35,7 @@ interface Deps extends RunnableDeps {
   readonly agents: AgentQueries
   readonly executions: ExecutionQueries
   readonly policies: Pick<PolicyEngine, 'decideDeploy'>
+  readonly audit: AuditTrail
   readonly trust: ImageTrust
   readonly supply: Pick<SupplyVerifiers, 'manifests'>
   /** Who asks. */
@@ -65,8 +67,10 @@ export function makeAgentControl(deps: Deps): AgentControl {
       const runtime = await checkRunnable(deps, manifest)
       const { name } = manifest.metadata
       const request = deployRequestOf(deps, manifest)
-      requirePermit(deps.policies.decideDeploy(deps.actor, { name, manifest }, request))
       const id = ids.agent(name)
+      const decision = deps.policies.decideDeploy(deps.actor, { name, manifest }, request)
+      const question = { action: 'agent.deploy', agentId: id, agentName: name } as const
+      await requirePermit(deps, question, decision)
       const image = await imageFor(deps, runtime, { id, manifest, replace, onProgress }, signal)
       signal.throwIfAborted()
       const command = { type: 'deploy', manifest, replace, ...image, at: clock.now() } as const

@@ -1,6 +1,11 @@
+import type { Actor } from '../access/actor.ts'
+import type { AuditTrail } from '../audit/audit-entry.ts'
 import { imageReferenceOf } from '../image/image-reference.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { AgentId } from '../kernel/ids.ts'
 import type { RuntimeConfig } from '../node/node-config.ts'
+import type { LifecycleAction } from '../policy/policy-action.ts'
 import type { PolicyDecision } from '../policy/policy-engine.ts'
 import type { DeployRequest } from '../policy/policy-request.ts'
 import type { Isolation } from '../sandbox/sandbox-spec.ts'
@@ -25,7 +30,30 @@ export function deployRequestOf(
   return { isolation, ...(boots && { image: imageReferenceOf(manifest, deps.config.images) }) }
 }
 
-/** @throws AegisError `denied` / `policy.denied` */
-export function requirePermit({ allow, because, policies }: PolicyDecision): void {
+/** Who asks for what, and where the answer is written down. */
+export interface PermitDeps {
+  readonly audit: AuditTrail
+  readonly actor: Actor
+  readonly clock: Pick<Clock, 'now'>
+}
+
+export interface PermitQuestion {
+  readonly action: LifecycleAction
+  readonly agentId: AgentId
+  readonly agentName: string
+}
+
+/**
+ * Resolves when a permit is on record; who goes on without waiting awaits it before it answers.
+ * @throws AegisError `denied` / `policy.denied`, once that is on record
+ */
+export async function requirePermit(
+  { audit, actor, clock }: PermitDeps,
+  { action, agentId, agentName }: PermitQuestion,
+  { allow, because, policies }: PolicyDecision,
+): Promise<void> {
+  const data = { action, name: agentName, allow, because, policies }
+  const entry = { at: clock.now(), type: 'policy.decided', actor: actor.name, agentId, data }
+  await audit.record([entry])
   if (!allow) throw new AegisError('denied', 'policy.denied', because, { details: { policies } })
 }

@@ -3,6 +3,7 @@ import type { AgentQueries } from '../agent/agent-queries.ts'
 import { deployRequestOf, requirePermit } from '../agent/ask-policy.ts'
 import { checkRunnable, type RunnableDeps } from '../agent/check-runnable.ts'
 import { findAgent } from '../agent/find-agent.ts'
+import type { AuditTrail } from '../audit/audit-entry.ts'
 import type { ExecutionControl, ExecutionDetail, VersionedEvent } from '../control-plane.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -25,6 +26,7 @@ import type { SchedulerCapacity } from './scheduler.ts'
 export interface ExecutionControlDeps extends RunnableDeps {
   readonly config: RunnableDeps['config'] & Pick<RuntimeConfig, 'images'>
   readonly policies: Pick<PolicyEngine, 'decideTask'>
+  readonly audit: AuditTrail
   /** Who asks. */
   readonly actor: Actor
   readonly events: EventStore
@@ -112,7 +114,10 @@ async function execute(
   refuseTooLarge({ cpuMillicores, memoryBytes }, capacity)
   const request = deployRequestOf(deps, manifest, asked)
   const agent = { name: summary.name, manifest }
-  requirePermit(deps.policies.decideTask(deps.actor, agent, { ...request, priority }))
+  const decision = deps.policies.decideTask(deps.actor, agent, { ...request, priority })
+  const question = { action: 'task.execute', agentId: summary.id, agentName: summary.name } as const
+  const permitted = requirePermit(deps, question, decision)
+  if (!decision.allow) await permitted
   const id = ids.execution()
   const { isolation } = request
   const queued: ExecutionEvent = {
@@ -127,7 +132,11 @@ async function execute(
     memoryBytes,
     at: clock.now(),
   }
-  await events.append({ stream: executionStream(id), expectedVersion: 0, events: [queued] })
+  // Asked for in one turn, so that one commit stores both.
+  await Promise.all([
+    permitted,
+    events.append({ stream: executionStream(id), expectedVersion: 0, events: [queued] }),
+  ])
   return id
 }
 
