@@ -22,17 +22,17 @@ export interface CheckpointerOptions {
   readonly checkpointPath: string
   readonly logger: Logger
   readonly delayMs?: number
+  /** From one that failed to the next attempt. */
+  readonly retryMs?: number
 }
-
-/** From an append to its signature; with the time that signing takes, less than a second. */
-const defaultDelayMs = 500
 
 /**
  * Signs for what was appended: soon after each append, once for all of that time, and when it is
  * disposed. It signs the tree as it grew in memory, not as it may be found on the disk.
  */
 export function makeCheckpointer(options: CheckpointerOptions): Checkpointer {
-  const { store, signer, checkpointPath, logger, delayMs = defaultDelayMs } = options
+  const { store, signer, checkpointPath, logger } = options
+  const { delayMs = 500, retryMs = 5_000 } = options
   const key = formatVerifierKey(signer.key)
   let last = options.last?.key === key ? options.last : undefined
   let timer: NodeJS.Timeout | undefined
@@ -56,18 +56,19 @@ export function makeCheckpointer(options: CheckpointerOptions): Checkpointer {
     return next
   }
 
-  const arm = (): void => {
+  // Half a second from an append: with the time that signing takes, less than a second.
+  const arm = (ms = delayMs): void => {
     if (timer !== undefined) return
     timer = setTimeout(() => {
       timer = undefined
       checkpoint().catch((error: unknown) => {
         logger.error({ err: error }, 'the audit has no new checkpoint')
-        arm()
+        arm(retryMs)
       })
-    }, delayMs)
+    }, ms)
     timer.unref()
   }
-  const subscription = store.subscribe(arm)
+  const subscription = store.subscribe(() => arm())
 
   return {
     checkpoint,

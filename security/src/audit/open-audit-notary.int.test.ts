@@ -148,6 +148,7 @@ describe('checkpoints', () => {
       checkpointPath,
       logger,
       delayMs: 5,
+      retryMs: 5,
     })
     await store.record([anEntry(1)])
     await stored.promise
