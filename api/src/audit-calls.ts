@@ -67,6 +67,8 @@ export function auditCalls(
         await audit.record([entry])
       } catch (error) {
         logger.error({ err: error, entry }, 'an api call was not recorded in the audit')
+        // A full disk, say, is what the answer tells of already, and what to do.
+        if (reply.statusCode >= 400 && isExhausted(error)) return payload
         if (payload instanceof Readable) payload.destroy()
         return unrecorded(reply)
       }
@@ -92,6 +94,9 @@ function unrecorded(reply: FastifyReply): Buffer {
   reply.code(problem.status).type(problemType).removeHeader('content-length')
   return Buffer.from(JSON.stringify(problem))
 }
+
+const isExhausted = (error: unknown): boolean =>
+  error instanceof AegisError && error.kind === 'exhausted'
 
 const isOpen = ({ method, routeOptions: { url } }: FastifyRequest): boolean =>
   url !== undefined && accessOf(method, url) === 'open'

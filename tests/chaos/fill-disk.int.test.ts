@@ -56,7 +56,7 @@ describe.skipIf(reason !== undefined)(
       expect(await leftoversOf(home.mark)).toEqual([])
       daemon.child.kill('SIGTERM')
       expect(await daemon.ended).toMatchObject({ code: 0 })
-      expectSoundStore(home.aegis.home)
+      await expectSoundStore(home.aegis.home)
 
       async function executeUntilRefused(): Promise<AegisError> {
         for (;;) {

@@ -55,7 +55,7 @@ describe.skipIf(reason !== undefined)(
       expect(await scene.daemon.ended).toMatchObject({ code: 0 })
       await expectNothingLeft(engine, { abandoned })
       expect(await leftoversOf(home.mark)).toEqual([])
-      expectSoundStore(home.aegis.home)
+      await expectSoundStore(home.aegis.home)
     })
   },
 )

@@ -81,7 +81,8 @@ async function answered(
   try {
     value = await answer
   } catch (error) {
-    await record(error instanceof AegisError ? error.code : 'internal')
+    // What failed is the better answer, also where that could not be recorded either.
+    await record(error instanceof AegisError ? error.code : 'internal').catch(() => undefined)
     throw error
   }
   await record('done', value)
