@@ -5,7 +5,6 @@ import { openCheckpoint, signCheckpoint } from './checkpoint.ts'
 import { type MerkleHash, sameBytes } from './merkle-hash.ts'
 import { isConsistent, proveConsistency, proveInclusion, rootOfInclusion } from './merkle-proof.ts'
 import { makeStoredTree } from './stored-tree.ts'
-import { tileWidth } from './tile.ts'
 import { formatProof } from './tlog-proof.ts'
 import { rootOf } from './tree-head.ts'
 
@@ -38,7 +37,7 @@ export async function proveEntry(deps: Deps, index: number, size?: number): Prom
     if (!isConsistent(merkle, claim)) throw damaged(index)
   }
   const path = await proveInclusion(tree, index, at)
-  const leaf = await leafOf(audit, index)
+  const leaf = await tree.range(index, index + 1)
   const led = rootOfInclusion(merkle, { index, size: at, leaf, proof: path })
   if (led === undefined || !sameBytes(led, root)) throw damaged(index)
   const [found] = await audit.entries(index, 1)
@@ -50,12 +49,6 @@ export async function proveEntry(deps: Deps, index: number, size?: number): Prom
     path,
     checkpoint: at === newest ? latest.note : signCheckpoint({ size: at, root }, notary.signer),
   })
-}
-
-async function leafOf(audit: AuditStore, index: number): Promise<Uint8Array> {
-  const width = (index % tileWidth) + 1
-  const tile = await audit.tile({ level: 0, index: Math.floor(index / tileWidth), width })
-  return tile.slice(-32)
 }
 
 const tooLarge = (size: number, newest: number): AegisError =>
