@@ -1,7 +1,7 @@
 // Runs the benchmarks (or those whose file is named: `npm run bench -- gateway`), prints their
-// figures, and, when all ran, writes them to bench/results.md.
+// figures, and writes them to bench/results.md, each with the commit it was measured on.
 import { execFileSync } from 'node:child_process'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,7 +18,8 @@ if (chosen.length === 0) {
   process.exit(2)
 }
 
-const sections: string[] = []
+const results = join(here, 'results.md')
+const sections = readSections()
 let missed = 0
 for (const file of chosen) {
   const { benchmark }: { benchmark: Benchmark } = await import(`./suites/${file}`)
@@ -26,12 +27,10 @@ for (const file of chosen) {
   const figures = await benchmark.run()
   for (const figure of figures) console.log(`  ${line(figure)}`)
   missed += figures.filter(({ met }) => met === false).length
-  sections.push(section(benchmark, figures))
+  sections.set(benchmark.title, section(benchmark, figures))
 }
-if (wanted.length === 0) {
-  writeFileSync(join(here, 'results.md'), [header(), ...sections].join('\n'))
-  console.log('\nWritten to bench/results.md')
-}
+writeFileSync(results, [header(), ...sections.values()].join('\n'))
+console.log('\nWritten to bench/results.md')
 console.log(missed === 0 ? '\nAll goals met.' : `\n${missed} goals missed.`)
 
 function line({ name, value, ratio, goal, met }: Figure): string {
@@ -47,12 +46,25 @@ function section({ title, about }: Benchmark, figures: readonly Figure[]): strin
     return `| ${name} | ${value} | ${ratio === undefined ? '' : ratio.toFixed(2)} | ${verdict} |`
   })
   const head = '| figure | median | ratio | goal |\n|---|---|---|---|'
-  return `## ${title}\n\n${about}\n\n${head}\n${rows.join('\n')}\n`
+  return `## ${title}\n\n${about}\n\n${head}\n${rows.join('\n')}\n\nMeasured ${stamp()}.\n`
+}
+
+/** What stands there of benchmarks that do not run now, by title; nothing of it once all run. */
+function readSections(): Map<string, string> {
+  if (wanted.length === 0) return new Map()
+  const [, ...kept] = readFileSync(results, 'utf8').split(/^## /m)
+  return new Map(kept.map((text) => [text.slice(0, text.indexOf('\n')), `## ${text.trimEnd()}\n`]))
+}
+
+/** When, and on which commit. */
+function stamp(): string {
+  const commit = git('rev-parse', '--short', 'HEAD')
+  const dirty =
+    git('status', '--porcelain', '--', ':!results.md') === '' ? '' : ' with local changes'
+  return `on ${new Date().toISOString().slice(0, 10)} at commit ${commit}${dirty}`
 }
 
 function header(): string {
-  const commit = git('rev-parse', '--short', 'HEAD')
-  const dirty = git('status', '--porcelain') === '' ? '' : ' with local changes'
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`
   const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, ${memory}`
   return `# Benchmark results
@@ -60,9 +72,7 @@ function header(): string {
 Written by \`npm run bench\`. Ratios carry over to other machines, milliseconds do not: each ratio
 compares with a baseline that was measured in turn with it, in the same process.
 
-- machine: ${machine}, Linux, Node.js ${process.versions.node}
-- commit: ${commit}${dirty}
-- date: ${new Date().toISOString().slice(0, 10)}
+Machine: ${machine}, Linux, Node.js ${process.versions.node}.
 `
 }
 
