@@ -140,11 +140,17 @@ describe.skipIf(reason !== undefined)(`in a sandbox${reason ? ` (${reason})` : '
         subject: 'api.openai.com',
       }),
     )
+    // Every address of the world is the sandbox itself, where nobody answers, and it is told.
+    for (const subject of ['1.1.1.1:443', '8.8.8.8:53', '169.254.169.254:80', '10.0.0.1:80']) {
+      expect(events).toContainEqual(
+        expect.objectContaining({ type: 'execution.denied', action: 'network.connect', subject }),
+      )
+    }
     expect(reached).toEqual({
-      '1.1.1.1 443': 'ENETUNREACH',
-      '8.8.8.8 53': 'ENETUNREACH',
-      '169.254.169.254 80': 'ENETUNREACH',
-      '10.0.0.1 80': 'ENETUNREACH',
+      '1.1.1.1 443': 'ECONNREFUSED',
+      '8.8.8.8 53': 'ECONNREFUSED',
+      '169.254.169.254 80': 'ECONNREFUSED',
+      '10.0.0.1 80': 'ECONNREFUSED',
       '127.0.0.1 22': 'ECONNREFUSED',
       '127.0.0.1 9': 'ECONNREFUSED',
       '::1 8000': 'ECONNREFUSED',
