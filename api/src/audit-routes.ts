@@ -109,7 +109,10 @@ export const auditRoutes: FastifyPluginAsyncZod<Deps> = async (app, { streams, c
     },
     async (request, reply) => {
       const tile = await planeOf(request).audit.tile(`tile/${request.params['*']}`)
-      return reply.type('application/octet-stream').send(Buffer.from(tile))
+      return reply
+        .type('application/octet-stream')
+        .header('cache-control', 'private, max-age=31536000, immutable')
+        .send(Buffer.from(tile))
     },
   )
 

@@ -12,12 +12,14 @@ export const storeSource = (store: AuditStore, size: number): LogSource => ({
     const isLast = first + width === size
     // One more at either end, where none belongs.
     const rows = await store.entries(first === 0 ? Number.MIN_SAFE_INTEGER : first, width + 2)
+    // Read later: a log that goes on meanwhile has more entries, and those belong to it.
+    const end = isLast ? await store.size() : size
     const bodies: (FoundBody | undefined)[] = Array.from({ length: width }, () => undefined)
     const surplus: number[] = []
     for (const row of rows) {
       const offset = row.index - first
       if (offset >= 0 && offset < width) bodies[offset] = bodyOf(row)
-      else if (offset < 0 || isLast) surplus.push(row.index)
+      else if (offset < 0 || (isLast && row.index >= end)) surplus.push(row.index)
     }
     return { bodies, surplus }
   },
