@@ -48,7 +48,7 @@ describe.skipIf(reason !== undefined).each(['with a daemon', 'without a daemon']
       for (const { code, events } of [inProcess, inContainer]) {
         expect(code, printedTo('stderr', events)).toBe(0)
       }
-      expect(sequenceOf(inContainer.events)).toEqual(sequenceOf(inProcess.events))
+      expect(withoutDenials(inContainer.events)).toEqual(withoutDenials(inProcess.events))
       const [one, other] = [inProcess, inContainer].map(({ events }) => printedTo('stdout', events))
       expect(withoutReasons(other ?? '')).toBe(withoutReasons(one ?? ''))
       expect(bootedIn(inProcess)).toEqual(['process'])
@@ -58,6 +58,10 @@ describe.skipIf(reason !== undefined).each(['with a daemon', 'without a daemon']
     })
   },
 )
+
+/** A process sandbox also tells of addresses that nobody takes over; a container does not see them. */
+const withoutDenials = (events: ToldExecution['events']): readonly string[] =>
+  sequenceOf(events.filter(({ type }) => type !== 'execution.denied'))
 
 function bootedIn({ events }: ToldExecution): readonly string[] {
   return events.flatMap((event) =>
