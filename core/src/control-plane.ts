@@ -279,7 +279,7 @@ export interface AuditControl {
    * without it (C2SP tlog-proof). @throws `not-found` / `audit.absent` · `unavailable` / `audit.forked`
    */
   prove(index: number, size?: number): Promise<string>
-  /** Looks the whole log over. */
+  /** Looks the whole log over. @throws `exhausted` / `audit.busy` somebody else has it done now */
   verify(onProgress: (progress: AuditProgress) => void, signal: AbortSignal): Promise<AuditReport>
 }
 

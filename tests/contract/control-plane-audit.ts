@@ -155,6 +155,20 @@ export function describeControlPlaneAudit(
       }
     })
 
+    it('is looked over once at a time', async () => {
+      const { host, audit } = await given()
+      await using _ = host
+      const both = await Promise.allSettled([
+        audit.verify(() => undefined, signal),
+        audit.verify(() => undefined, signal),
+      ])
+      const refused = both.filter(({ status }) => status === 'rejected')
+      // Over a network the second may come when the first is done.
+      expect(refused.length).toBeLessThanOrEqual(1)
+      for (const one of refused) expect(one).toMatchObject({ reason: { code: 'audit.busy' } })
+      expect(await audit.verify(() => undefined, signal)).toMatchObject({ isSound: true })
+    })
+
     it('looks the whole log over, and says how far it is', async () => {
       const { host, audit } = await given()
       await using _ = host

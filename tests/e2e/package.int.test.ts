@@ -44,4 +44,14 @@ describe('the package that npm pack makes', () => {
     const { stdout } = await aegis('task', 'execute', 'echo', '--input', 'from a package')
     expect(stdout).toBe('from a package\n')
   })
+
+  it('brings the verifier of the audit, which checks an export of that node', async () => {
+    await aegis('audit', 'export', 'log')
+    const key = join(directory, 'home/keys/audit.pub')
+    const { stdout } = await run('aegis-audit-verify', ['--key', key, 'log'], {
+      cwd: directory,
+      env: { PATH: `${bin}:${path}` },
+    })
+    expect(stdout).toContain('are as they were appended')
+  })
 })

@@ -30,6 +30,8 @@ export const maxListedEntries = 1000
 export function makeAuditControl(deps: AuditControlDeps): AuditControl {
   const { audit, notary, agents, pause } = deps
   const merkle = makeMerkleHash(notary.sha256)
+  // It reads the whole log: one at a time is what a node can spare.
+  let isVerifying = false
 
   const logged = ({ index, body }: StoredEntry): LoggedEntry => ({
     index,
@@ -61,7 +63,7 @@ export function makeAuditControl(deps: AuditControlDeps): AuditControl {
     },
     async *follow(query, signal) {
       const filter = await filterOf(query)
-      for await (const entry of followEntries(audit, filter, query.from, signal))
+      for await (const entry of followEntries(audit, filter, query.from, signal, pause))
         yield logged(entry)
     },
     async key() {
@@ -86,7 +88,13 @@ export function makeAuditControl(deps: AuditControlDeps): AuditControl {
       return proveEntry({ audit, notary, merkle }, index, size)
     },
     async verify(onProgress, signal) {
-      return verifyStore({ audit, notary, merkle, onProgress, pause, signal })
+      if (isVerifying) throw busy()
+      isVerifying = true
+      try {
+        return await verifyStore({ audit, notary, merkle, onProgress, pause, signal })
+      } finally {
+        isVerifying = false
+      }
     },
   }
 }
@@ -109,6 +117,13 @@ const entryAbsent = (index: number): AegisError =>
     'not-found',
     'audit.absent',
     `The audit has no entry ${index} yet. See the latest with aegis audit list.`,
+  )
+
+const busy = (): AegisError =>
+  new AegisError(
+    'exhausted',
+    'audit.busy',
+    'The audit is being verified already. Ask again when that is done, or verify an export: aegis audit export <directory>.',
   )
 
 const noTile = (path: string): AegisError =>

@@ -11,6 +11,7 @@ export async function* followEntries(
   filter: AuditFilter,
   from: number | undefined,
   signal: AbortSignal,
+  pause: () => Promise<void>,
 ): AsyncGenerator<StoredEntry> {
   let next = from ?? (await audit.size())
   let news = Promise.withResolvers<void>()
@@ -25,7 +26,11 @@ export async function* followEntries(
         if (matches(filter, entry)) yield entry
         if (signal.aborted) return
       }
-      if (page.length > 0) continue
+      if (page.length > 0) {
+        // Of a million entries that do not match, nobody else shall notice.
+        await pause()
+        continue
+      }
       await news.promise
       news = Promise.withResolvers()
     }

@@ -34,7 +34,8 @@ export async function readPrivateFile(path: string): Promise<Secret | undefined>
 /** Makes a file that only its owner may read; where another process was first, its text counts. */
 export async function createPrivateFile(path: string, text: string): Promise<Secret> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const fresh = await writeFresh(path, text, 0o600)
+  const fresh = `${path}.${randomBytes(8).toString('hex')}`
+  await writeWhole(fresh, 'wx', text, 0o600)
   try {
     // Appears whole or not at all, and never in place of what is there.
     await link(fresh, path)
@@ -48,27 +49,24 @@ export async function createPrivateFile(path: string, text: string): Promise<Sec
   }
 }
 
-/** Puts a text in place of a file, whole or not at all, also when the power fails. */
+/**
+ * Puts a text in place of a file, whole or not at all, also when the power fails. One process at a
+ * time: what a killed one left is overwritten, so that nothing gathers.
+ */
 export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
-  const fresh = await writeFresh(path, text, mode)
-  try {
-    await rename(fresh, path)
-  } catch (error) {
-    await unlink(fresh)
-    throw error
-  }
+  const fresh = `${path}.new`
+  await writeWhole(fresh, 'w', text, mode)
+  await rename(fresh, path)
 }
 
-async function writeFresh(path: string, text: string, mode: number): Promise<string> {
-  const fresh = `${path}.${randomBytes(8).toString('hex')}`
-  const file = await open(fresh, 'wx', mode)
+async function writeWhole(path: string, flags: string, text: string, mode: number): Promise<void> {
+  const file = await open(path, flags, mode)
   try {
     await file.writeFile(text)
     await file.sync()
   } finally {
     await file.close()
   }
-  return fresh
 }
 
 async function refuseForeign(path: string, file: FileHandle): Promise<void> {
