@@ -1,4 +1,16 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/** One suite for every kind of sandbox: a few lines that run for a minute, and would else come last. */
+const longSuite = /\/tests\/(contract|egress)\/[a-z-]+\.int\.test\.ts$/
+
+class LongSuitesFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const isLong = ({ moduleId }: TestSpecification): boolean => longSuite.test(moduleId)
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+  }
+}
 
 export default defineConfig({
   test: {
@@ -7,6 +19,7 @@ export default defineConfig({
     globalSetup: ['tests/engine/engine-door.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    sequence: { sequencer: LongSuitesFirst },
     // A shared machine may starve a process for seconds. The report shows what was tried twice, and
     // that is looked into; on a developer's machine nothing is.
     retry: process.env.CI ? 1 : 0,
