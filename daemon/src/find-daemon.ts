@@ -17,7 +17,8 @@ export type DaemonState =
   | { readonly state: 'unhealthy'; readonly pid: number; readonly url: string }
   | { readonly state: 'stopped' }
 
-const healthTimeoutMs = 1000
+/** Patient: on a machine where everything waits for the processor, a daemon that is late is not ill. */
+const healthTimeoutMs = 5_000
 
 const healthSchema = z.object({ uptime_seconds: z.number() })
 
