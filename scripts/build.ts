@@ -5,8 +5,7 @@ import { createRequire } from 'node:module'
 import { arch } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { locateLauncher } from '@aegis/runtime-process'
-import { locateGuest } from '@aegis/sandbox'
+import { locateGuest, locateLauncher } from '@aegis/sandbox'
 import { build } from 'esbuild'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))

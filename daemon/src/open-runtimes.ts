@@ -13,8 +13,8 @@ import {
   openImageStore,
   openRegistryCredentials,
 } from '@aegis/runtime-docker'
-import { locateLauncher, openProcessRuntime } from '@aegis/runtime-process'
-import { locateGuest } from '@aegis/sandbox'
+import { openProcessRuntime } from '@aegis/runtime-process'
+import { locateGuest, locateLauncher } from '@aegis/sandbox'
 import { absentRuntime } from './absent-runtime.ts'
 import { dockerConfigDirectory, findEngine } from './find-engine.ts'
 import type { Home } from './home.ts'

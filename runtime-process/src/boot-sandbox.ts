@@ -1,15 +1,20 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AegisError, type Sandbox, type SandboxSpec } from '@aegis/core'
-import { checkHostPaths, connectGuest, type GuestOptions, guestNetwork } from '@aegis/sandbox'
+import type { LimitBackend, UserLeases } from '@aegis/sandbox'
+import {
+  type Box,
+  checkHostPaths,
+  connectGuest,
+  type GuestOptions,
+  guestNetwork,
+  startBox,
+} from '@aegis/sandbox'
 import type { HostTree } from './host-tree.ts'
 import type { Interpreters } from './interpreters.ts'
-import type { LimitBackend } from './limits/limit-group.ts'
 import { planMounts } from './mount-plan.ts'
 import { makeProcessSandbox, type RuntimeLogger } from './process-sandbox.ts'
 import { makeReadOnlyWorkspace, type ReadOnlyWorkspace } from './read-only-workspace.ts'
-import { type Box, startBox } from './start-box.ts'
-import type { UserLeases } from './user-leases.ts'
 
 /** What a runtime found out about its host once, and needs for each boot. */
 export interface BootHost {

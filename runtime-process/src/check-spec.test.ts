@@ -1,7 +1,7 @@
 import { type SandboxNetwork, type SandboxSpec, sandboxId } from '@aegis/core'
+import type { LimitBackend } from '@aegis/sandbox'
 import { expect, it } from 'vitest'
 import { checkSpec } from './check-spec.ts'
-import type { LimitBackend } from './limits/limit-group.ts'
 
 const limits = { cpuMillicores: 1, memoryBytes: 1, diskBytes: 1, pids: 1, outputBytes: 1 }
 const network: SandboxNetwork = { names: ['a.example'], suffixes: [], ports: [443], proxy: true }

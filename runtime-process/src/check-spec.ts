@@ -1,7 +1,7 @@
 import { AegisError, type SandboxSpec } from '@aegis/core'
+import type { LimitBackend } from '@aegis/sandbox'
 import { checkSpecValues } from '@aegis/sandbox'
 import type { HostProbe } from './host-probe.ts'
-import type { LimitBackend } from './limits/limit-group.ts'
 
 /** A weaker form of a protection that the operator accepts by name. */
 export type WeakerForm = 'cgroup'

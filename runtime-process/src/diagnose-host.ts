@@ -1,8 +1,7 @@
 import type { HostFinding } from '@aegis/core'
+import type { LimitBackend, UserLeases } from '@aegis/sandbox'
 import type { HostProbe } from './host-probe.ts'
 import type { Interpreters } from './interpreters.ts'
-import type { LimitBackend } from './limits/limit-group.ts'
-import type { UserLeases } from './user-leases.ts'
 
 export interface DiagnoseInput {
   readonly probe: HostProbe

@@ -1,7 +1,7 @@
 import type { Exit } from '@aegis/core'
+import { noHits } from '@aegis/sandbox'
 import { describe, expect, it } from 'vitest'
 import { exitCause } from './exit-cause.ts'
-import { noHits } from './limits/limit-group.ts'
 
 const usage = { cpuUserMs: 0, cpuSystemMs: 0, maxRssBytes: 0 }
 const exited = (code: number): Exit => ({ code, signal: undefined, usage, cause: undefined })

@@ -1,5 +1,5 @@
 import type { Exit, LimitCause } from '@aegis/core'
-import type { LimitHits } from './limits/limit-group.ts'
+import type { LimitHits } from '@aegis/sandbox'
 
 /** Which limit ended a command that failed, judged by what the kernel counted meanwhile. */
 export function exitCause(

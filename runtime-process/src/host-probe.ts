@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { tryBox } from './start-box.ts'
+import { tryBox } from '@aegis/sandbox'
 
 /** Whether this host lets bubblewrap make a sandbox, and what to do when it does not. */
 export type HostProbe =

@@ -1,6 +1,4 @@
 export type { WeakerForm } from './check-spec.ts'
-export { locateLauncher } from './launcher.ts'
 export { sandboxPath } from './mount-plan.ts'
 export { openProcessRuntime, type ProcessRuntimeOptions } from './process-runtime.ts'
 export type { RuntimeLogger } from './process-sandbox.ts'
-export type { UidRange } from './user-leases.ts'

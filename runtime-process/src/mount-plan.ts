@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { SandboxSpec } from '@aegis/core'
+import type { Stage } from '@aegis/sandbox'
 import { etcNames, type HostTree } from './host-tree.ts'
 import type { InterpreterMount } from './interpreters.ts'
 
@@ -14,12 +15,6 @@ export interface MountPlanInput {
   readonly staged: boolean
   /** Whether the launcher makes the network namespace, or else bubblewrap. */
   readonly launcherNetwork: boolean
-}
-
-/** One path for the launcher: our own as it is, or what its owner lends to the sandbox. */
-export interface Stage {
-  readonly path: string
-  readonly use: 'stage' | 'lend-read' | 'lend-write'
 }
 
 export interface MountPlan {

@@ -2,15 +2,14 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AegisError, type Sandbox, type SandboxRuntime, type SandboxSpec } from '@aegis/core'
+import { claimUsers, defaultUidRange, openLimits, type UidRange } from '@aegis/sandbox'
 import { type BootHost, bootSandbox } from './boot-sandbox.ts'
 import { checkSpec, type WeakerForm } from './check-spec.ts'
 import { diagnoseHost } from './diagnose-host.ts'
 import { probeHost } from './host-probe.ts'
 import { readHostTree } from './host-tree.ts'
 import { findInterpreters } from './interpreters.ts'
-import { openLimits } from './limits/open-limits.ts'
 import type { RuntimeLogger } from './process-sandbox.ts'
-import { claimUsers, defaultUidRange, type UidRange } from './user-leases.ts'
 
 export interface ProcessRuntimeOptions {
   /** Ours alone; made when missing. Its path names this runtime's cgroups, so it should be stable. */

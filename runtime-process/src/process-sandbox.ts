@@ -11,8 +11,8 @@ import {
   type SandboxStats,
 } from '@aegis/core'
 import type { GuestSession } from '@aegis/sandbox'
+import { type LimitGroup, type LimitHits, noHits } from '@aegis/sandbox'
 import { exitCause } from './exit-cause.ts'
-import { type LimitGroup, type LimitHits, noHits } from './limits/limit-group.ts'
 import type { ReadOnlyWorkspace } from './read-only-workspace.ts'
 
 /** What the runtime tells besides its results; a pino logger fits. */

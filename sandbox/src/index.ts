@@ -1,5 +1,22 @@
 export { abortable } from './abortable.ts'
 export { type Bootstrap, bootstrapFor } from './bootstrap.ts'
+export { locateLauncher } from './box/launcher.ts'
+export type {
+  LimitBackend,
+  LimitGroup,
+  LimitHits,
+  ProcessLimit,
+} from './box/limits/limit-group.ts'
+export { noHits } from './box/limits/limit-group.ts'
+export { openLimits } from './box/limits/open-limits.ts'
+export { type Box, type BoxPlan, type Stage, startBox, tryBox } from './box/start-box.ts'
+export {
+  claimUsers,
+  defaultUidRange,
+  type UidRange,
+  type UserLease,
+  type UserLeases,
+} from './box/user-leases.ts'
 export { checkSpecValues } from './check-spec-values.ts'
 export { connectGuest } from './connect-guest.ts'
 export { type CpuQuota, cpuQuota } from './cpu-quota.ts'

@@ -4,13 +4,8 @@ import { mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import {
-  locateLauncher,
-  openProcessRuntime,
-  type ProcessRuntimeOptions,
-  sandboxPath,
-} from '@aegis/runtime-process'
-import { locateGuest } from '@aegis/sandbox'
+import { openProcessRuntime, type ProcessRuntimeOptions, sandboxPath } from '@aegis/runtime-process'
+import { locateGuest, locateLauncher } from '@aegis/sandbox'
 import { posixCommands } from '../contract-commands.ts'
 import { makeHost } from './make-host.ts'
 import type { SandboxHost, SandboxHostKind } from './sandbox-host.ts'

@@ -2,7 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { Duplex, type Readable } from 'node:stream'
 import { AegisError } from '@aegis/core'
 import type { ProcessLimit } from './limits/limit-group.ts'
-import type { Stage } from './mount-plan.ts'
+
+/** One path for the launcher: our own as it is, or what its owner lends to the sandbox. */
+export interface Stage {
+  readonly path: string
+  readonly use: 'stage' | 'lend-read' | 'lend-write'
+}
 
 export interface BoxPlan {
   readonly launcherPath: string

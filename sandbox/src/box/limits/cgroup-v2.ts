@@ -1,6 +1,6 @@
 import { mkdir, rmdir } from 'node:fs/promises'
 import type { SandboxLimits } from '@aegis/core'
-import { cpuQuota } from '@aegis/sandbox'
+import { cpuQuota } from '../../cpu-quota.ts'
 import {
   childGroups,
   ignoreAbsent,

@@ -1,0 +1,41 @@
+import type { SandboxId } from '@aegis/core'
+
+/** A kernel that guests boot, as the kernel store keeps it. */
+export interface GuestKernel {
+  /** Uncompressed ELF (`vmlinux`). */
+  readonly path: string
+  /** SHA-256 of that file, in hex: part of what a snapshot depends on. */
+  readonly digest: string
+  /** For a distribution's kernel whose drivers are modules: it holds them and the guest as /init. */
+  readonly initramfs?: string
+  /** What this kernel needs on its command line besides what every guest gets. */
+  readonly arguments: readonly string[]
+}
+
+/** A file that the machine sees as a disk. */
+export interface Disk {
+  readonly path: string
+  readonly readOnly: boolean
+}
+
+/**
+ * The disks of every machine, in the order in which the guest expects them: /dev/vda holds the guest
+ * program, /dev/vdb the image, /dev/vdc all that may be written.
+ */
+export interface MachineDisks {
+  readonly guest: Disk
+  readonly image: Disk
+  readonly scratch: Disk
+}
+
+/** All that a machine is made of, whichever monitor runs it. It never has a network card. */
+export interface MachinePlan {
+  readonly id: SandboxId
+  readonly vcpus: number
+  /** Of the guest, its kernel included. */
+  readonly memoryBytes: number
+  readonly kernel: GuestKernel
+  readonly disks: MachineDisks
+  /** Thousandths of a core for the whole monitor. */
+  readonly cpuMillicores: number
+}
