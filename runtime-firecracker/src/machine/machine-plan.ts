@@ -38,4 +38,11 @@ export interface MachinePlan {
   readonly disks: MachineDisks
   /** Thousandths of a core for the whole monitor. */
   readonly cpuMillicores: number
+  /** What the guest finds on its command line besides the way to the wire, see guest-arguments.ts. */
+  readonly guestArguments: readonly string[]
+  /** Whether a snapshot will be made of it: its memory is then a file from the start. */
+  readonly forSnapshot: boolean
 }
+
+/** The guest's kernel as the runtime gets it: the one that the operator chose, at each boot. */
+export type ChosenKernel = (signal: AbortSignal) => Promise<GuestKernel>

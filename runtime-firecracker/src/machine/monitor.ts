@@ -51,7 +51,10 @@ export interface Monitor extends AsyncDisposable {
    * @throws AegisError `unavailable` / `machine.boot` · `exhausted` · `unsupported`
    */
   boot(plan: MachinePlan, signal: AbortSignal): Promise<Machine>
-  /** Brings a snapshot to life again, with its own copies of what may be written. */
+  /**
+   * Brings a snapshot to life again. `plan` is the machine to be: an id of its own, and its own copies
+   * of what may be written.
+   */
   restore(snapshot: MachineSnapshot, plan: MachinePlan, signal: AbortSignal): Promise<Machine>
   /** Kills and removes what an earlier, crashed owner left, but for the machines to keep. */
   sweep(keep: ReadonlySet<SandboxId>): Promise<readonly string[]>
