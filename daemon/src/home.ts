@@ -20,6 +20,8 @@ export interface Home {
   readonly policies: string
   readonly processRuntime: string
   readonly dockerRuntime: string
+  /** That micro-VMs boot. */
+  readonly kernels: string
   readonly build: string
   readonly secrets: string
   readonly secretsKey: string
@@ -43,6 +45,7 @@ export function homeAt(directory: string): Home {
     policies: join(directory, 'policies'),
     processRuntime: join(directory, 'runtime-process'),
     dockerRuntime: join(directory, 'runtime-docker'),
+    kernels: join(directory, 'kernels'),
     build: join(directory, 'build'),
     secrets: join(directory, 'secrets.json'),
     secretsKey: join(directory, 'keys', 'secrets.key'),

@@ -10,6 +10,8 @@ export interface GuestKernel {
   readonly initramfs?: string
   /** What this kernel needs on its command line besides what every guest gets. */
   readonly arguments: readonly string[]
+  /** It finds its disks in ACPI's tables alone; others are told on the command line. */
+  readonly needsAcpi?: true
 }
 
 /** A file that the machine sees as a disk. */
