@@ -14,6 +14,7 @@ const testPackages = {
   python3: 'python3',
   curl: 'curl',
   gcc: 'gcc libc6-dev',
+  'musl-gcc': 'musl-tools',
   dockerd: 'docker.io',
   'docker-registry': 'docker-registry',
   runsc: 'runsc',

@@ -1,5 +1,6 @@
 /* What the host sends: bytes into frames, fragments into requests, each to its channel. */
 #include "guest.h"
+#include "machine.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -52,6 +53,9 @@ static void configure(struct guest *guest, const uint8_t *bytes, size_t length) 
     errno = EPERM;
     guest_fail("becoming the agent's user");
   }
+  if (machine_runs() && configuration->has_user &&
+      !machine_own_workspace(configuration->uid, configuration->gid))
+    guest_fail("giving /workspace to the agent's user");
   output_frame(&guest->output, FRAME_CONFIGURED, 0, 0, reply, (size_t)(text - (char *)reply));
 }
 

@@ -8,11 +8,14 @@
  * --watch  the first of up to four raw sockets that get what is sent to the world and to names;
  *          without them, nobody tells of that
  *
+ * As the first process of a micro-VM it takes no arguments but those of the kernel; see machine.c.
+ *
  * Whatever breaks the protocol, and the end of the wire, ends this process; as the init of its
  * PID namespace it takes all others with it.
  */
 #define _GNU_SOURCE
 #include "guest.h"
+#include "machine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,11 +38,13 @@ static struct guest guest;
 _Noreturn void guest_exit(struct guest *dying, const char *why) {
   if (why) dprintf(STDERR_FILENO, "aegis-guest: %s\n", why);
   kill_everything(dying);
+  if (machine_runs()) machine_power_off();
   _exit(why ? EXIT_PROTOCOL : EXIT_WIRE_ENDED);
 }
 
 _Noreturn void guest_fail(const char *step) {
   dprintf(STDERR_FILENO, "aegis-guest: %s: %s\n", step, errno_name(errno));
+  if (machine_runs()) machine_power_off();
   _exit(EXIT_SYSTEM);
 }
 
@@ -232,6 +237,7 @@ int main(int argc, char **argv) {
     return 64;
   }
   guest.is_init = getpid() == 1;
+  if (machine_is_booting()) in = out = machine_boot();
   guest.accepting = (struct pace){RELAY_CHANNELS_MAX, RELAYS_PER_SECOND, 0};
   notices_begin(&guest);
   guest.dns = -1;

@@ -1,7 +1,8 @@
 /*
- * libFuzzer target for frame.c, names.c, dns-message.c and packet.c. The input is taken for a stream of frames, and every
- * payload also for what it could be: a request, a configuration, a path, a DNS query.
+ * libFuzzer target for frame.c, names.c, dns-message.c, packet.c and arguments.c. The input is taken for a stream of frames, and every
+ * payload also for what it could be: a request, a configuration, a path, a DNS query, a command line.
  */
+#include "../machine.h"
 #include "../wire.h"
 
 #include <stdlib.h>
@@ -77,6 +78,20 @@ static void parse_path(const uint8_t *payload, size_t length) {
   if (path_parse(payload, length, path) && (path[0] != '/' || strlen(path) != length)) abort();
 }
 
+static void parse_arguments(const uint8_t *data, size_t size) {
+  struct arguments arguments;
+  const char *bad;
+  char *line = malloc(size + 1);
+  if (!line) return;
+  memcpy(line, data, size);
+  line[size] = 0;
+  bool fine = arguments_parse(line, &arguments, &bad);
+  if (strlen(arguments.port_name) > PORT_NAME_MAX) abort();
+  if (fine != (bad == NULL) && bad != NULL) abort();
+  if (bad && (bad < line || bad > line + strlen(line))) abort();
+  free(line);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct frame frame;
   for (size_t at = 0; at < size;) {
@@ -93,5 +108,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   parse_path(data, size);
   write_addresses(data, size);
   parse_packet(data, size);
+  parse_arguments(data, size);
   return 0;
 }
