@@ -57,6 +57,13 @@ export class ConnectChannel extends Duplex implements Channel {
     this.destroy()
   }
 
+  /** As `write`, but the bytes are the caller's again at once. */
+  writeLent(bytes: Buffer): boolean {
+    const open = !this.destroyed && !this.writableEnded
+    const sent = open && this.writableLength === 0 ? this.#outgoing.sendNow(bytes) : 0
+    return sent === bytes.length || this.write(Buffer.from(bytes.subarray(sent)))
+  }
+
   override _read(): void {
     if (this.destroyed) return
     for (let chunk = this.#incoming.take(); chunk; chunk = this.#incoming.take())

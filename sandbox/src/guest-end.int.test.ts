@@ -7,7 +7,8 @@ import { text } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { locateGuest } from './locate-guest.ts'
 import { bootGuest, canBoot, env, never, spawnGuest } from './testing/boot-guest.ts'
-import { encodeHeader, FrameType } from './wire/frame.ts'
+import { encodeHeader } from './testing/encode-header.ts'
+import { FrameType } from './wire/frame.ts'
 
 const buildDirectory = join(import.meta.dirname, '..', '..', 'build')
 

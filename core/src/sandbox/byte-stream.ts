@@ -5,6 +5,8 @@
 export interface ByteStream extends AsyncIterable<Uint8Array> {
   /** Queues bytes; false means: wait for `drain` before writing more. */
   write(chunk: Uint8Array): boolean
+  /** As `write`, but the bytes are the caller's again at once. Not every stream can. */
+  writeLent?(chunk: Uint8Array): boolean
   /** Half-closes: no more bytes from this side. */
   end(): void
   /** Ends both directions at once and frees the channel. */

@@ -1,11 +1,12 @@
-import type { Socket } from 'node:net'
 import type { Clock, ConnectionEnd, ConnectionStart, EgressLimits } from '@aegis/core'
 import type { BudgetBreach, Budgets, Direction } from './budgets.ts'
+import type { Dialled } from './dial-socket.ts'
 
-/** A connection to the world, with account of all that passes. */
-export interface Connection {
-  /** To be read and written by who asks `pass` about each chunk. */
-  readonly socket: Socket
+/**
+ * A connection to the world, with account of all that passes: to be read and written by who asks
+ * `pass` about each chunk.
+ */
+export interface Connection extends Dialled {
   readonly start: ConnectionStart
   /**
    * Takes bytes that are about to pass. Gives the milliseconds to wait before the next ones; or
@@ -23,7 +24,7 @@ export interface ConnectionFacts {
 }
 
 export interface ConnectionDeps {
-  readonly socket: Socket
+  readonly dialled: Dialled
   readonly start: ConnectionStart
   readonly startedMs: number
   readonly budgets: Budgets
@@ -35,7 +36,8 @@ export interface ConnectionDeps {
 }
 
 export function makeConnection(deps: ConnectionDeps): Connection {
-  const { socket, start, startedMs, budgets, limits, clock, onBreach, onEnd } = deps
+  const { dialled, start, startedMs, budgets, limits, clock, onBreach, onEnd } = deps
+  const { socket } = dialled
   const { connection, host, port } = start
   const bytes = { out: 0, in: 0 }
   let ended = false
@@ -71,7 +73,7 @@ export function makeConnection(deps: ConnectionDeps): Connection {
   socket.once('close', () => setImmediate(end))
 
   return {
-    socket,
+    ...dialled,
     start,
     pass(direction, count) {
       if (ended) return undefined

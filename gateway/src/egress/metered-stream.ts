@@ -18,7 +18,7 @@ export class MeteredStream extends Duplex {
     })
     this.#connection = connection
     const { socket } = connection
-    socket.pause()
+    // Read from the start, if only a little: the end of a connection is noticed by reading it.
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     socket.once('end', () => this.push(null))
     // Never with an error: a consumer that forgot a listener must not end the daemon.

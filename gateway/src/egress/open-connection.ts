@@ -98,9 +98,9 @@ export function makeOpenConnection(deps: OpenConnectionDeps): OpenConnection {
     }
     await recorder.connecting(start)
     try {
-      const socket = await dialSocket(address, port, timeoutMs, signal)
+      const dialled = await dialSocket(address, port, timeoutMs, signal)
       const connection = makeConnection({
-        ...{ socket, start, startedMs, budgets, clock, limits: plan.limits },
+        ...{ dialled, start, startedMs, budgets, clock, limits: plan.limits },
         onBreach: (breach) => void refuse(destination, breach),
         onEnd(end) {
           budgets.close()

@@ -1,4 +1,6 @@
 import type { Duplex } from 'node:stream'
+import type { ByteStream } from '@aegis/core'
+import type { Dialled } from './dial-socket.ts'
 
 export interface Passage {
   /** What of a chunk passes, in which form; undefined: nothing any more. */
@@ -9,8 +11,18 @@ export interface Passage {
   pass(bytes: number): number | undefined
 }
 
-/** Moves bytes from one stream to another, held back by the slower of the two, and passes on the end. */
-export function pump(source: Duplex, sink: Duplex, passage: Passage): void {
+type Sink = Duplex & Pick<ByteStream, 'writeLent'>
+
+/**
+ * Moves bytes from one stream to another, held back by the slower of the two, and passes on the end.
+ * A lender of the source's bytes spares both a buffer for each chunk.
+ */
+export function pump(
+  source: Duplex,
+  sink: Sink,
+  passage: Passage,
+  lender?: Pick<Dialled, 'readLent'>,
+): void {
   let full = false
   let waiting = false
 
@@ -18,11 +30,16 @@ export function pump(source: Duplex, sink: Duplex, passage: Passage): void {
     if (!full && !waiting) source.resume()
   }
 
-  function send(bytes: Buffer | undefined): void {
+  function write(bytes: Buffer, lent: boolean): boolean {
+    if (!lent) return sink.write(bytes)
+    return sink.writeLent?.(bytes) ?? sink.write(Buffer.from(bytes))
+  }
+
+  function send(bytes: Buffer | undefined, lent = false): void {
     if (bytes === undefined || bytes.length === 0) return
     const waitMs = passage.pass(bytes.length)
     if (waitMs === undefined) return
-    full = !sink.write(bytes)
+    full = !write(bytes, lent)
     if (waitMs > 0) {
       waiting = true
       setTimeout(() => {
@@ -39,6 +56,10 @@ export function pump(source: Duplex, sink: Duplex, passage: Passage): void {
   }
 
   source.on('data', (chunk: Buffer) => send(passage.admit(chunk)))
+  lender?.readLent((chunk) => {
+    send(passage.admit(chunk), true)
+    return !full && !waiting
+  })
   sink.on('drain', () => {
     full = false
     goOn()

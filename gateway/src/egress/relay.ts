@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import { AegisError } from '@aegis/core'
 import type { Connection } from './connection.ts'
 import type { OutgoingWatch } from './outgoing-watch.ts'
-import { pump } from './pump.ts'
+import { type Passage, pump } from './pump.ts'
 
 /** Passes bytes on between a client and its connection; they live and die together. */
 export interface Relay {
@@ -39,14 +39,15 @@ export function openRelay(
   client.once('close', () => {
     if (!client.readableEnded || !client.writableFinished) connection.end()
   })
-  pump(socket, client, {
+  const incoming: Passage = {
     admit(chunk) {
       heard = true
       return chunk
     },
     end: () => undefined,
     pass: (bytes) => connection.pass('in', bytes),
-  })
+  }
+  pump(socket, client, incoming, connection)
   if (client.destroyed) connection.end()
 
   function unlessRefused(look: () => Buffer): Buffer | undefined {

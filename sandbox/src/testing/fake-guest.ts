@@ -1,8 +1,9 @@
 import { type Duplex, duplexPair } from 'node:stream'
 import { connectGuest } from '../connect-guest.ts'
 import type { GuestOptions, GuestSession } from '../guest-session.ts'
-import { encodeHeader, FrameType } from '../wire/frame.ts'
+import { FrameType } from '../wire/frame.ts'
 import { HELLO_MAGIC, PROTOCOL_VERSION } from '../wire/limits.ts'
+import { encodeHeader } from './encode-header.ts'
 
 /** A guest that says exactly what a test wants it to say, and remembers what it was told. */
 export interface FakeGuest {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { encodeHeader, type Frame, FrameDecoder, FrameType, ProtocolViolation } from './frame.ts'
+import { encodeHeader } from '../testing/encode-header.ts'
+import { type Frame, FrameDecoder, FrameType, ProtocolViolation } from './frame.ts'
 import { FRAME_MAX_BYTES, GUEST_CHANNEL_BIT, PAYLOAD_MAX_BYTES } from './limits.ts'
 
 const encode = ({ type, flags, channel, payload }: Frame): Buffer =>

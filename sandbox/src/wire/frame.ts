@@ -177,18 +177,17 @@ export class FrameDecoder {
   }
 }
 
-/** A header for `length` bytes of payload, which follow on the stream. */
-export function encodeHeader(
-  type: FrameType,
-  channel: number,
-  length: number,
-  flags: number,
-): Buffer {
+export interface FrameHeader extends Omit<Frame, 'payload'> {
+  /** Of the payload that follows, in bytes. */
+  readonly length: number
+}
+
+/** Puts a header into `buffer` at `at`. */
+export function writeHeader(buffer: Buffer, at: number, header: FrameHeader): void {
+  const { type, flags, length, channel } = header
   if (length > PAYLOAD_MAX_BYTES) throw new RangeError(`A frame holds ${FRAME_MAX_BYTES} bytes`)
-  const header = Buffer.allocUnsafe(HEADER_BYTES)
-  header.writeUInt8(type, 0)
-  header.writeUInt8(flags, 1)
-  header.writeUInt16BE(length, 2)
-  header.writeUInt32BE(channel, 4)
-  return header
+  buffer.writeUInt8(type, at)
+  buffer.writeUInt8(flags, at + 1)
+  buffer.writeUInt16BE(length, at + 2)
+  buffer.writeUInt32BE(channel, at + 4)
 }

@@ -30,6 +30,13 @@ export class SendStream {
     })
   }
 
+  /** Sends what may be sent at once, of bytes that the caller only lends; returns how many went. */
+  sendNow(bytes: Buffer): number {
+    if (this.#stopped) return bytes.length
+    if (this.#pending.length > 0) return 0
+    return this.#emitSome(bytes)
+  }
+
   /** Resolves when nothing waits any more. */
   drained(): Promise<void> {
     if (this.#pending.length === 0) return Promise.resolve()
@@ -52,15 +59,22 @@ export class SendStream {
 
   #flush(): void {
     for (let first = this.#pending[0]; first; first = this.#pending[0]) {
-      while (first.chunk.length > 0) {
-        if (this.#credit < DATA_COST_MIN) return
-        const size = Math.min(first.chunk.length, this.#credit, PAYLOAD_MAX_BYTES)
-        this.#credit -= Math.max(size, DATA_COST_MIN)
-        this.#emit(first.chunk.subarray(0, size))
-        first.chunk = first.chunk.subarray(size)
-      }
+      first.chunk = first.chunk.subarray(this.#emitSome(first.chunk))
+      if (first.chunk.length > 0) return
       this.#pending.shift()
       first.accepted()
     }
+  }
+
+  /** Returns how many bytes the window let through. */
+  #emitSome(bytes: Buffer): number {
+    let sent = 0
+    while (sent < bytes.length && this.#credit >= DATA_COST_MIN) {
+      const size = Math.min(bytes.length - sent, this.#credit, PAYLOAD_MAX_BYTES)
+      this.#credit -= Math.max(size, DATA_COST_MIN)
+      this.#emit(bytes.subarray(sent, sent + size))
+      sent += size
+    }
+    return sent
   }
 }

@@ -1,14 +1,8 @@
 import type { Duplex } from 'node:stream'
 import { AegisError, type LimitCause } from '@aegis/core'
 import { makeRateLimit } from '../rate-limit.ts'
-import {
-  encodeHeader,
-  FLAG_MORE,
-  type Frame,
-  FrameDecoder,
-  FrameType,
-  ProtocolViolation,
-} from './frame.ts'
+import { FLAG_MORE, type Frame, FrameDecoder, FrameType, ProtocolViolation } from './frame.ts'
+import { FrameBatch } from './frame-batch.ts'
 import {
   CONNECT_BURST,
   CONNECTS_PER_SECOND,
@@ -48,16 +42,17 @@ export class WireLink {
   readonly #stream: Duplex
   readonly #handlers: LinkHandlers
   readonly #decoder = new FrameDecoder()
+  readonly #batch: FrameBatch
   readonly #channels = new Map<number, Entry>()
   readonly #mayConnect = makeRateLimit(CONNECT_BURST, CONNECTS_PER_SECOND)
   #hostChannels = 0
   #lastHostChannel = 0
   #lastGuestChannel = GUEST_CHANNEL_BIT
-  #corked = false
   ended = false
 
   constructor(stream: Duplex, handlers: LinkHandlers) {
     this.#stream = stream
+    this.#batch = new FrameBatch(stream)
     this.#handlers = handlers
     stream.on('data', (chunk: Buffer) => this.#receive(chunk))
     stream.on('error', (error) => this.end('sandbox_lost', error))
@@ -95,11 +90,9 @@ export class WireLink {
     this.send(type, channel, request.subarray(at))
   }
 
+  /** The payload is the caller's again at once. */
   send(type: FrameType, channel: number, payload?: Buffer, flags = 0): void {
-    if (this.ended) return
-    this.#cork()
-    this.#stream.write(encodeHeader(type, channel, payload?.length ?? 0, flags))
-    if (payload && payload.length > 0) this.#stream.write(payload)
+    if (!this.ended) this.#batch.add(type, channel, payload, flags)
   }
 
   /** As `send`, but only while this end of the channel is open. */
@@ -131,17 +124,6 @@ export class WireLink {
     this.#channels.clear()
     for (const { channel } of entries) channel.lose(cause)
     this.#handlers.onEnd(cause, failure)
-  }
-
-  /** Frames of one turn leave in one write. */
-  #cork(): void {
-    if (this.#corked) return
-    this.#corked = true
-    this.#stream.cork()
-    process.nextTick(() => {
-      this.#corked = false
-      this.#stream.uncork()
-    })
   }
 
   #receive(chunk: Buffer): void {
