@@ -14,11 +14,16 @@ export interface LocateOptions {
 }
 
 const flags = ['-std=gnu11', '-Os', '-s', '-static', '-Wall', '-Wextra', '-Werror']
-/** The first one that can. musl makes programs of an eighth of the size; the kernel's headers it has not. */
-const compilers = [
-  ['musl-gcc', '-idirafter', '/usr/include', '-idirafter', `/usr/include/${machine()}-linux-gnu`],
-  ['cc'],
+type Program = 'guest' | 'launch'
+
+const cc = ['cc'] as const
+/** Makes programs of an eighth of the size; the kernel's headers it has not. */
+const musl = [
+  'musl-gcc',
+  ...['-idirafter', '/usr/include', '-idirafter', `/usr/include/${machine()}-linux-gnu`],
 ] as const
+/** The first one that can. A guest is read from a disk at every boot of a machine, so its size counts. */
+const compilersOf = { guest: [musl, cc], launch: [cc] } as const
 const run = promisify(execFile)
 
 /**
@@ -27,7 +32,7 @@ const run = promisify(execFile)
  * @throws AegisError `unsupported` / `<name>.no-compiler` nothing prebuilt and no C compiler
  */
 export async function nativeProgram(
-  name: 'guest' | 'launch',
+  name: Program,
   directory: string,
   { buildDirectory, prebuilt }: LocateOptions,
 ): Promise<string> {
@@ -46,12 +51,17 @@ async function digest(sources: readonly string[]): Promise<string> {
   return hash.digest('hex').slice(0, 12)
 }
 
-async function compile(name: string, sources: readonly string[], program: string): Promise<void> {
+async function compile(name: Program, sources: readonly string[], program: string): Promise<void> {
   // Renamed into place, so that of two that compile at once neither runs half a program.
   const unfinished = `${program}.${process.pid}.${performance.now()}`
   await mkdir(join(program, '..'), { recursive: true })
   try {
-    await compileWithAny([...flags, '-o', unfinished, ...sources.filter((s) => s.endsWith('.c'))])
+    await compileWithAny(compilersOf[name], [
+      ...flags,
+      '-o',
+      unfinished,
+      ...sources.filter((s) => s.endsWith('.c')),
+    ])
     await rename(unfinished, program)
   } catch (cause) {
     await rm(unfinished, { force: true })
@@ -64,7 +74,10 @@ async function compile(name: string, sources: readonly string[], program: string
   }
 }
 
-async function compileWithAny(args: readonly string[]): Promise<void> {
+async function compileWithAny(
+  compilers: readonly (readonly [string, ...string[]])[],
+  args: readonly string[],
+): Promise<void> {
   const failures: unknown[] = []
   for (const [compiler, ...own] of compilers) {
     try {
