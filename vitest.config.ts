@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
@@ -19,6 +20,8 @@ export default defineConfig({
     globalSetup: ['tests/engine/engine-door.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // The tests wait for the programs they start, so that none needs a core of its own.
+    maxWorkers: Math.max(2, availableParallelism()),
     sequence: { sequencer: LongSuitesFirst },
     // A shared machine may starve a process for seconds. The report shows what was tried twice, and
     // that is looked into; on a developer's machine nothing is.

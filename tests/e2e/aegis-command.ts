@@ -43,6 +43,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 export const launcher = join(root, 'cli/bin/aegis.js')
 /** Where the tests of the sandbox keep it too. */
 const compiled = join(root, 'node_modules/.cache/aegis')
+/** Shared by all homes: in each new one the first command would compile all of AEGIS for seconds. */
+const compiledCode = join(compiled, 'code')
 
 export const demoAgent = (name: string): string => join(root, `demo-agents/${name}/agent.yaml`)
 
@@ -67,7 +69,13 @@ export async function openAegisCommand(): Promise<AegisCommand> {
   const start = (options: RunOptions, args: readonly string[]): Running => {
     const child = spawn(options.node ?? process.execPath, [launcher, ...args], {
       cwd: folder,
-      env: { ...bareEnvironment(), AEGIS_HOME: home, HOME: base, ...options.env },
+      env: {
+        ...bareEnvironment(),
+        NODE_COMPILE_CACHE: compiledCode,
+        AEGIS_HOME: home,
+        HOME: base,
+        ...options.env,
+      },
     })
     running.add(child)
     child.once('exit', () => running.delete(child))
