@@ -73,7 +73,9 @@ export class ConnectChannel extends Duplex implements Channel {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    void this.#outgoing.write(chunk).then(done)
+    const sent = this.#outgoing.sendNow(chunk)
+    if (sent === chunk.length) done()
+    else void this.#outgoing.write(chunk.subarray(sent)).then(done)
   }
 
   override _final(done: () => void): void {
