@@ -2,6 +2,7 @@
 #ifndef AEGIS_GUEST_H
 #define AEGIS_GUEST_H
 
+#include "capture.h"
 #include "wire.h"
 
 #include <poll.h>
@@ -148,7 +149,7 @@ struct channel {
   bool connected; /* relay */
 };
 
-enum { WATCHES_MAX = 4 };
+enum { WATCHES_MAX = CAPTURE_SOCKETS_MAX };
 
 /* A raw socket that gets what is sent to the addresses of the world and of names. */
 struct watch {
@@ -243,6 +244,7 @@ bool listener_takes(const struct guest *guest, const struct destination *destina
 /* ---- watch.c ---- */
 /* Takes the descriptors from `first` on, as many as there are. */
 void watches_take(struct guest *guest, int first);
+void watches_add(struct guest *guest, int fd);
 void watch_ready(struct guest *guest, unsigned index);
 
 /* ---- dns.c ---- */

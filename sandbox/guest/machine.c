@@ -145,7 +145,18 @@ bool machine_own_workspace(uint32_t uid, uint32_t gid) {
   return chown("/workspace", uid, gid) == 0 || errno == EROFS;
 }
 
-int machine_boot(void) {
+/* As in the network namespaces of other sandboxes: any port is free, every address leads here. */
+static void make_network(struct guest *guest) {
+  int sockets[CAPTURE_SOCKETS_MAX], count;
+  int fd = open("/proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY | O_CLOEXEC);
+  machine_need(fd >= 0 && write(fd, "0", 1) == 1, "opening the low ports");
+  close(fd);
+  const char *failed = capture_network(sockets, &count);
+  if (failed) guest_fail(failed);
+  for (int i = 0; i < count; i++) watches_add(guest, sockets[i]);
+}
+
+int machine_boot(struct guest *guest) {
   struct arguments arguments;
   runs = true;
   umask(022);
@@ -156,6 +167,7 @@ int machine_boot(void) {
   disks_mount();
   int limits = make_limits(&arguments);
   lift_default_limits();
+  make_network(guest);
   int wire = wire_open(&arguments);
   root_enter(limits, arguments.workspace_read_only);
   close(limits);

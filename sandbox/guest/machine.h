@@ -29,8 +29,9 @@ bool arguments_parse(const char *line, struct arguments *arguments, const char *
 
 /* Whether this process was started by a kernel rather than by a runtime. */
 bool machine_is_booting(void);
+struct guest;
 /* Makes the sandbox's world and enters it; returns the wire. Powers off when it cannot. */
-int machine_boot(void);
+int machine_boot(struct guest *guest);
 /* After the boot, and without a boot: false. */
 bool machine_runs(void);
 /* Ends the machine at once. Everybody else is dead by now. */

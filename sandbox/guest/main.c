@@ -237,7 +237,7 @@ int main(int argc, char **argv) {
     return 64;
   }
   guest.is_init = getpid() == 1;
-  if (machine_is_booting()) in = out = machine_boot();
+  if (machine_is_booting()) in = out = machine_boot(&guest);
   guest.accepting = (struct pace){RELAY_CHANNELS_MAX, RELAYS_PER_SECOND, 0};
   notices_begin(&guest);
   guest.dns = -1;

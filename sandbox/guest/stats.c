@@ -103,13 +103,15 @@ void stats_reply(struct guest *guest, uint32_t request) {
   output_frame(&guest->output, FRAME_STATS_REPLY, 0, 0, payload, sizeof payload);
 }
 
-/* Whether one of the places where an agent may write has no block or no inode left. */
+/* Whether one of the places where an agent may write has no inode, or as good as no block left: a disk's
+ * file system keeps a last few to itself. */
 bool disk_is_full(void) {
+  enum { AS_GOOD_AS_NONE = 64 * 1024 };
   static const char *const places[] = {"/workspace", "/tmp", "/dev/shm"};
   for (unsigned i = 0; i < sizeof places / sizeof *places; i++) {
     struct statvfs about;
     if (statvfs(places[i], &about) < 0 || about.f_flag & ST_RDONLY || about.f_blocks == 0) continue;
-    if (about.f_bavail == 0 || (about.f_files > 0 && about.f_favail == 0)) return true;
+    if (about.f_bavail * about.f_frsize < AS_GOOD_AS_NONE || (about.f_files > 0 && about.f_favail == 0)) return true;
   }
   return false;
 }

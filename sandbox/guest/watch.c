@@ -17,14 +17,18 @@ static int option(int fd, int name) {
   return getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
 }
 
+void watches_add(struct guest *guest, int fd) {
+  fcntl(fd, F_SETFL, O_NONBLOCK);
+  guest->watches[guest->watch_count++] = (struct watch){
+      fd, option(fd, SO_DOMAIN) == AF_INET6, (uint8_t)option(fd, SO_PROTOCOL)};
+}
+
 void watches_take(struct guest *guest, int first) {
   for (int i = 0; i < WATCHES_MAX; i++) {
     int given = first + i, fd = fcntl(given, F_DUPFD_CLOEXEC, 10);
     if (fd < 0) return;
     close(given);
-    fcntl(fd, F_SETFL, O_NONBLOCK);
-    guest->watches[guest->watch_count++] = (struct watch){
-        fd, option(fd, SO_DOMAIN) == AF_INET6, (uint8_t)option(fd, SO_PROTOCOL)};
+    watches_add(guest, fd);
   }
 }
 

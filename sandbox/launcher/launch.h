@@ -2,6 +2,8 @@
 #ifndef AEGIS_LAUNCH_H
 #define AEGIS_LAUNCH_H
 
+#include "capture.h"
+
 /* Both say why on stderr, and exit. */
 _Noreturn void fail(const char *step, const char *what);
 _Noreturn void misuse(const char *what, const char *value);
@@ -10,7 +12,7 @@ void write_file(const char *path, const char *text);
 
 /* ---- network.c ---- */
 
-enum { WATCHES_MAX = 4 };
+enum { WATCHES_MAX = CAPTURE_SOCKETS_MAX };
 
 /*
  * Enters a network namespace of its own, in which nothing is but the loopback, and all addresses of

@@ -6,4 +6,4 @@ import { ownDirectory } from './own-directory.ts'
  * @throws AegisError `unsupported` / `guest.no-compiler` nothing prebuilt and no C compiler
  */
 export const locateGuest = async (options: LocateOptions): Promise<string> =>
-  nativeProgram('guest', ownDirectory('guest'), options)
+  nativeProgram('guest', [ownDirectory('guest'), ownDirectory('capture')], options)

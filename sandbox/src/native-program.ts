@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { access, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { arch, machine } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { AegisError } from '@aegis/core'
 
@@ -27,21 +27,25 @@ const compilersOf = { guest: [musl, cc], launch: [cc] } as const
 const run = promisify(execFile)
 
 /**
- * Path of a small C program for this machine, compiled from all sources of a directory
+ * Path of a small C program for this machine, compiled from all sources of directories
  * when they changed or it is missing. Several may ask at once, in several processes.
  * @throws AegisError `unsupported` / `<name>.no-compiler` nothing prebuilt and no C compiler
  */
 export async function nativeProgram(
   name: Program,
-  directory: string,
+  directories: readonly string[],
   { buildDirectory, prebuilt }: LocateOptions,
 ): Promise<string> {
   if (prebuilt !== undefined && (await exists(prebuilt))) return prebuilt
-  const names = (await readdir(directory)).filter((file) => /\.[ch]$/.test(file)).sort()
-  const sources = names.map((file) => join(directory, file))
+  const sources = (await Promise.all(directories.map(sourcesIn))).flat()
   const program = join(buildDirectory, `${name}-${arch()}-${await digest(sources)}`)
   if (!(await exists(program))) await compile(name, sources, program)
   return program
+}
+
+async function sourcesIn(directory: string): Promise<string[]> {
+  const names = (await readdir(directory)).filter((file) => /\.[ch]$/.test(file)).sort()
+  return names.map((file) => join(directory, file))
 }
 
 async function digest(sources: readonly string[]): Promise<string> {
@@ -58,6 +62,7 @@ async function compile(name: Program, sources: readonly string[], program: strin
   try {
     await compileWithAny(compilersOf[name], [
       ...flags,
+      ...new Set(sources.map((source) => `-I${dirname(source)}`)),
       '-o',
       unfinished,
       ...sources.filter((s) => s.endsWith('.c')),

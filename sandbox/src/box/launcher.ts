@@ -6,4 +6,4 @@ import { ownDirectory } from '../own-directory.ts'
  * @throws AegisError `unsupported` / `launch.no-compiler` nothing prebuilt and no C compiler
  */
 export const locateLauncher = async (options: LocateOptions): Promise<string> =>
-  nativeProgram('launch', ownDirectory('launcher'), options)
+  nativeProgram('launch', [ownDirectory('launcher'), ownDirectory('capture')], options)
