@@ -1,5 +1,11 @@
 export { type GuestArguments, type GuestWire, guestArguments } from './guest/guest-arguments.ts'
 export { type ErofsEntry, writeErofs } from './images/erofs/erofs-entries.ts'
+export {
+  defaultMirror,
+  type FetchedKernel,
+  type FetchProgress,
+  fetchKernel,
+} from './kernels/fetch-kernel.ts'
 export type { KernelRecord } from './kernels/kernel-record.ts'
 export { type KernelStore, openKernelStore } from './kernels/kernel-store.ts'
 export type { GuestKernel, MachinePlan } from './machine/machine-plan.ts'

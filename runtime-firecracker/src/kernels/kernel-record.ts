@@ -22,7 +22,7 @@ const schema = z.strictObject({
       /** SHA-256 of the package. */
       digest,
       /** How that digest is known to be right. */
-      trust: z.enum(['pinned', 'signature', 'transport']),
+      trust: z.enum(['pinned', 'signature']),
     }),
     z.strictObject({ kind: z.literal('file'), path: z.string().min(1).max(4096) }),
   ]),

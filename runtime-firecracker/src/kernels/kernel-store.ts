@@ -1,15 +1,17 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { AegisError } from '@aegis/core'
 import type { GuestKernel } from '../machine/machine-plan.ts'
+import { kernelLimits } from './kernel-limits.ts'
 import { type KernelRecord, parseKernelRecord } from './kernel-record.ts'
 
 /**
  * The kernels of a node: `<directory>/<digest>/vmlinux`, what is known of it beside it in
- * `kernel.json`, and in `<directory>/current` the digest of the one that machines boot.
+ * `kernel.json`, and in `<directory>/current` the digest of the one that machines boot. Several
+ * processes may use one store at once: everything is renamed into place.
  */
 export interface KernelStore {
   /**
@@ -20,6 +22,16 @@ export interface KernelStore {
   current(): Promise<GuestKernel>
   /** What is known of the same; undefined when none was fetched yet. */
   currentRecord(): Promise<KernelRecord | undefined>
+  /** All of them, newest first. One whose record cannot be read is left out. */
+  list(): Promise<readonly KernelRecord[]>
+  /**
+   * Stores a kernel that was looked over. One that is there already is written again, with the new
+   * record.
+   * @throws AegisError `exhausted` / `kernel.too-many`
+   */
+  add(kernel: Buffer, known: Omit<KernelRecord, 'digest' | 'sizeBytes'>): Promise<KernelRecord>
+  /** Has machines boot this one from now on. */
+  use(digest: string): Promise<void>
 }
 
 export function openKernelStore(directory: string): KernelStore {
@@ -41,15 +53,63 @@ export function openKernelStore(directory: string): KernelStore {
         ...(record.needsAcpi && { needsAcpi: true }),
       }
     },
+    async list() {
+      const records: KernelRecord[] = []
+      for (const digest of await digestsIn(directory)) {
+        const record = await readRecord(directory, digest).catch(undefinedIfBroken)
+        if (record !== undefined) records.push(record)
+      }
+      return records.sort((one, other) => (one.fetchedAt < other.fetchedAt ? 1 : -1))
+    },
+    async add(kernel, known) {
+      const digest = createHash('sha256').update(kernel).digest('hex')
+      const record = { ...known, digest, sizeBytes: kernel.length }
+      const others = (await digestsIn(directory)).filter((one) => one !== digest)
+      if (others.length >= kernelLimits.kernels) throw tooMany(directory)
+      await removeUnfinished(directory)
+      const unfinished = join(directory, `${unfinishedPrefix}${randomUUID()}`)
+      await mkdir(unfinished, { recursive: true })
+      try {
+        await writeFile(join(unfinished, 'vmlinux'), kernel, { mode: 0o444, flush: true })
+        await writeFile(
+          join(unfinished, 'kernel.json'),
+          `${JSON.stringify(record, undefined, 2)}\n`,
+        )
+        // A monitor reads it as a user of its own.
+        await chmod(unfinished, 0o755)
+        await rm(join(directory, digest), { recursive: true, force: true })
+        await rename(unfinished, join(directory, digest))
+      } finally {
+        await rm(unfinished, { recursive: true, force: true })
+      }
+      return record
+    },
+    async use(digest) {
+      const unfinished = join(directory, `${unfinishedPrefix}${randomUUID()}`)
+      await writeFile(unfinished, `${digest}\n`)
+      await rename(unfinished, join(directory, 'current'))
+    },
   }
 }
 
-const absent = () =>
-  new AegisError(
-    'unsupported',
-    'kernel.absent',
-    'Micro-VMs need a kernel of their own, and this node has none yet. Fetch one: aegis kernel fetch',
-  )
+const unfinishedPrefix = '.unfinished-'
+const unfinishedMs = 3_600_000
+
+async function digestsIn(directory: string): Promise<readonly string[]> {
+  const names = (await readdir(directory).catch(undefinedIfAbsent)) ?? []
+  return names.filter((name) => /^[0-9a-f]{64}$/.test(name))
+}
+
+/** What a crash left; nobody takes an hour to write a kernel. */
+async function removeUnfinished(directory: string): Promise<void> {
+  const names = (await readdir(directory).catch(undefinedIfAbsent)) ?? []
+  for (const name of names.filter((one) => one.startsWith(unfinishedPrefix))) {
+    const path = join(directory, name)
+    const found = await stat(path).catch(undefinedIfAbsent)
+    if (found !== undefined && Date.now() - found.mtimeMs > unfinishedMs)
+      await rm(path, { recursive: true, force: true })
+  }
+}
 
 async function readCurrent(directory: string): Promise<string | undefined> {
   const text = await readFile(join(directory, 'current'), 'utf8').catch(undefinedIfAbsent)
@@ -80,7 +140,26 @@ async function check(path: string, digest: string): Promise<void> {
     )
 }
 
+const absent = () =>
+  new AegisError(
+    'unsupported',
+    'kernel.absent',
+    'Micro-VMs need a kernel of their own, and this node has none yet. Fetch one: aegis kernel fetch',
+  )
+
+const tooMany = (directory: string) =>
+  new AegisError(
+    'exhausted',
+    'kernel.too-many',
+    `This node keeps ${kernelLimits.kernels} kernels already, and no more. Remove folders of old ones from ${directory}.`,
+  )
+
 function undefinedIfAbsent(error: unknown): undefined {
   if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+  throw error
+}
+
+function undefinedIfBroken(error: unknown): undefined {
+  if (error instanceof AegisError && error.code === 'kernel.record') return undefined
   throw error
 }
