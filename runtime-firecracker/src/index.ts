@@ -1,3 +1,4 @@
+export { type FirecrackerRuntimeOptions, openFirecrackerRuntime } from './firecracker-runtime.ts'
 export { type GuestArguments, type GuestWire, guestArguments } from './guest/guest-arguments.ts'
 export { type ErofsEntry, writeErofs } from './images/erofs/erofs-entries.ts'
 export {
@@ -8,5 +9,7 @@ export {
 } from './kernels/fetch-kernel.ts'
 export type { KernelRecord } from './kernels/kernel-record.ts'
 export { type KernelStore, openKernelStore } from './kernels/kernel-store.ts'
+export type { MachineImage, MachineImages } from './machine/machine-images.ts'
 export type { GuestKernel, MachinePlan } from './machine/machine-plan.ts'
 export type { Machine, MachineEnd, MachineSnapshot, Monitor } from './machine/monitor.ts'
+export { openQemuMonitor, type QemuMonitorOptions } from './qemu/qemu-monitor.ts'

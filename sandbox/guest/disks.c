@@ -18,6 +18,9 @@
 #include <unistd.h>
 
 static const char image_disk[] = "/dev/vdb", scratch_disk[] = "/dev/vdc";
+/* Of a scratch disk with partitions: /tmp has the second, so that it cannot fill the first. */
+static const char tmp_place[] = "/run/temporary/tmp";
+static const char first_part[] = "/dev/vdc1", second_part[] = "/dev/vdc2";
 const char new_root[] = "/run/root";
 
 static bool is_there(const void *path) { return access(path, F_OK) == 0; }
@@ -35,14 +38,20 @@ static void mount_image(void) {
   machine_need(mounted, "mounting the image /dev/vdb");
 }
 
+static void mount_writable(const char *disk, const char *place) {
+  mkdir(place, 0755);
+  machine_need(mount(disk, place, "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME, NULL) == 0, disk);
+}
+
 static void mount_scratch(void) {
-  mkdir("/run/scratch", 0755);
-  machine_need(mount(scratch_disk, "/run/scratch", "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME, NULL) == 0,
-               "mounting the scratch disk /dev/vdc");
+  bool has_parts = is_there(second_part);
+  mount_writable(has_parts ? first_part : scratch_disk, "/run/scratch");
   make_directory("/run/scratch/changes", 0755);
   make_directory("/run/scratch/overlay", 0700);
   make_directory("/run/scratch/workspace", 0755);
-  make_directory("/run/scratch/tmp", 01777);
+  if (has_parts) mount_writable(second_part, "/run/temporary");
+  else machine_need(symlink("/run/scratch", "/run/temporary") == 0, "/run/temporary");
+  make_directory(tmp_place, 01777);
 }
 
 void disks_mount(void) {
@@ -156,7 +165,7 @@ static void pivot(void) {
 }
 
 void root_enter(int limits, bool workspace_read_only) {
-  int workspace = directory("/run/scratch/workspace"), tmp = directory("/run/scratch/tmp");
+  int workspace = directory("/run/scratch/workspace"), tmp = directory(tmp_place);
   int old = directory("/");
   pivot();
   mount_on("proc", "/proc", MS_NODEV | MS_NOEXEC, NULL);

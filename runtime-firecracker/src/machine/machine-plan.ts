@@ -1,4 +1,5 @@
 import type { SandboxId } from '@aegis/core'
+import type { GuestArguments } from '../guest/guest-arguments.ts'
 
 /** A kernel that guests boot, as the kernel store keeps it. */
 export interface GuestKernel {
@@ -40,8 +41,8 @@ export interface MachinePlan {
   readonly disks: MachineDisks
   /** Thousandths of a core for the whole monitor. */
   readonly cpuMillicores: number
-  /** What the guest finds on its command line besides the way to the wire, see guest-arguments.ts. */
-  readonly guestArguments: readonly string[]
+  /** What the guest is told on its command line; the monitor adds where its wire is. */
+  readonly guest: Omit<GuestArguments, 'wire'>
   /** Whether a snapshot will be made of it: its memory is then a file from the start. */
   readonly forSnapshot: boolean
 }

@@ -1,0 +1,136 @@
+import { join } from 'node:path'
+import {
+  AegisError,
+  type HostFinding,
+  type ImageStore,
+  type Sandbox,
+  type SandboxRuntime,
+  type SandboxSpec,
+  sandboxId,
+} from '@aegis/core'
+import { bootMachine, type MachineHost } from './boot-machine.ts'
+import { checkMachineSpec } from './check-machine-spec.ts'
+import { makeGuestDisk } from './guest-disk.ts'
+import { machineDirectories } from './machine/machine-directories.ts'
+import type { MachineImages } from './machine/machine-images.ts'
+import type { ChosenKernel } from './machine/machine-plan.ts'
+import type { Monitor } from './machine/monitor.ts'
+import type { MachineLogger } from './machine-sandbox.ts'
+
+export interface FirecrackerRuntimeOptions {
+  /** Ours alone; made when missing. */
+  readonly stateDirectory: string
+  /** The guest program, from `locateGuest`. */
+  readonly guestPath: string
+  /** Belongs to the runtime from now on. */
+  readonly monitor: Monitor
+  /** The kernel that machines boot. */
+  readonly kernel: ChosenKernel
+  /** The disks of images. */
+  readonly machineImages: MachineImages
+  /** What `aegis image` sees of them. */
+  readonly images?: ImageStore
+  /** Hears of sandboxes that ended for another reason than their owner's wish. */
+  readonly logger?: MachineLogger
+  /** How long a guest may take to say hello, once it has opened its wire. */
+  readonly helloTimeoutMs?: number
+  /** Pause between two pings to a guest. */
+  readonly pingIntervalMs?: number
+  /** How long a ping may stay unanswered. */
+  readonly pingTimeoutMs?: number
+}
+
+/**
+ * Opens the micro-VMs of this host: a kernel of its own for each sandbox, by whichever monitor this
+ * node has. A kernel that is missing is no failure here: `diagnose` says so, and `boot` refuses.
+ */
+export function openFirecrackerRuntime(options: FirecrackerRuntimeOptions): SandboxRuntime {
+  const { monitor, stateDirectory, images, kernel } = options
+  const { helloTimeoutMs, pingIntervalMs, pingTimeoutMs } = options
+  const live = new Map<string, Promise<Sandbox>>()
+  const closing = new AbortController()
+  let guestDisk: Promise<string> | undefined
+  const host: MachineHost = {
+    monitor,
+    images: options.machineImages,
+    kernel,
+    guestDisk(signal) {
+      guestDisk ??= makeGuestDisk(stateDirectory, options.guestPath, signal).catch((error) => {
+        // Made again next time: the disk may only have been full once.
+        guestDisk = undefined
+        throw error
+      })
+      return guestDisk
+    },
+    disks: machineDirectories(join(stateDirectory, 'disks')),
+    logger: options.logger,
+    guestTiming: {
+      ...(helloTimeoutMs !== undefined && { helloTimeoutMs }),
+      ...(pingIntervalMs !== undefined && { pingIntervalMs }),
+      ...(pingTimeoutMs !== undefined && { pingTimeoutMs }),
+    },
+  }
+  const bootLive = (spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> => {
+    const undo = new AsyncDisposableStack()
+    undo.defer(() => void live.delete(spec.id))
+    return bootMachine(host, spec, undo, signal)
+  }
+
+  return {
+    isolation: 'firecracker',
+    ...(images && { images }),
+    capabilities: async () => ({
+      limits: { cpu: true, memory: true, pids: true, disk: true },
+      terminal: true,
+      languages: ['python', 'javascript', 'none'],
+      images: true,
+      applicationKernels: [],
+      gpus: false,
+      lendsByName: false,
+      capturesAddresses: true,
+    }),
+    async boot(spec, signal) {
+      signal.throwIfAborted()
+      closing.signal.throwIfAborted()
+      checkMachineSpec(spec)
+      if (live.has(spec.id))
+        throw new AegisError('conflict', 'sandbox.exists', `Sandbox ${spec.id} is already running`)
+      const booting = bootLive(spec, AbortSignal.any([signal, closing.signal]))
+      live.set(spec.id, booting)
+      return booting
+    },
+    async sweep(signal) {
+      signal.throwIfAborted()
+      const keep = new Set([...live.keys()].map(sandboxId))
+      // The monitors first: they still hold the disks open.
+      return { removed: [...(await monitor.sweep(keep)), ...(await host.disks.sweep(keep))] }
+    },
+    async diagnose(signal) {
+      signal.throwIfAborted()
+      return [...(await monitor.diagnose(signal)), await diagnoseKernel(kernel, signal)]
+    },
+    async [Symbol.asyncDispose]() {
+      closing.abort(closed())
+      const booted = await Promise.allSettled(live.values())
+      await Promise.all(
+        booted.map((boot) => boot.status === 'fulfilled' && boot.value[Symbol.asyncDispose]()),
+      )
+      await monitor[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const closed = (): AegisError =>
+  new AegisError('unavailable', 'runtime.closed', 'This node no longer makes machines: it ends')
+
+async function diagnoseKernel(kernel: ChosenKernel, signal: AbortSignal): Promise<HostFinding> {
+  const name = 'kernel'
+  try {
+    const { digest } = await kernel(signal)
+    return { name, state: 'ok', detail: `sha256:${digest.slice(0, 12)}` }
+  } catch (error) {
+    signal.throwIfAborted()
+    const detail = error instanceof Error ? error.message : String(error)
+    return { name, state: 'missing', detail, remedy: 'aegis kernel fetch' }
+  }
+}

@@ -1,0 +1,94 @@
+import type {
+  BootPhases,
+  ExecCommand,
+  LimitCause,
+  Sandbox,
+  SandboxFile,
+  SandboxSpec,
+  SandboxStats,
+} from '@aegis/core'
+import type { GuestSession } from '@aegis/sandbox'
+import type { Machine } from './machine/monitor.ts'
+
+/** What the runtime tells besides its results; a pino logger fits. */
+export interface MachineLogger {
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void
+}
+
+export interface MachineSandboxParts {
+  readonly spec: SandboxSpec
+  readonly bootPhases: BootPhases
+  readonly session: GuestSession
+  readonly machine: Machine
+  /** Variables of the image. */
+  readonly env: Readonly<Record<string, string>>
+  readonly logger: MachineLogger | undefined
+  /** Ends the machine and frees what the boot took. */
+  readonly release: () => Promise<void>
+}
+
+/** A booted machine: the guest's session, seen together with what the monitor tells. */
+export function makeMachineSandbox(parts: MachineSandboxParts): Sandbox {
+  const { spec, session, machine } = parts
+  let disposed = false
+  let released: Promise<void> | undefined
+  const release = () => {
+    released ??= parts.release()
+    return released
+  }
+
+  /** A lost guest is a symptom; once, since all its commands are told the same. */
+  let judgement: Promise<LimitCause> | undefined
+  const judge = (cause: LimitCause): Promise<LimitCause> | LimitCause => {
+    if (cause !== 'sandbox_lost') return cause
+    judgement ??= release().then(async () =>
+      (await machine.ended).outOfMemory ? 'memory_limit' : 'sandbox_lost',
+    )
+    return judgement
+  }
+
+  // A monitor that dies takes the wire along, so that this resolves then too.
+  const ended = session.ended.then(async (cause) => {
+    if (disposed || cause === undefined) return undefined
+    const decisive = await judge(cause)
+    // Nothing may run on behind a wire that nobody reads; the owner still disposes.
+    void release()
+    const because = session.failure?.message
+    const { words } = await machine.ended
+    parts.logger?.warn({ sandbox: spec.id, cause: decisive, because, words }, 'Sandbox ended')
+    return decisive
+  })
+
+  return {
+    id: spec.id,
+    isolation: 'firecracker',
+    bootPhases: parts.bootPhases,
+    ended,
+    async exec(command: ExecCommand, signal: AbortSignal) {
+      const env = { ...parts.env, ...command.env }
+      const running = await session.exec({ ...command, env }, signal)
+      const exit = running.exit.then(async (seen) => {
+        if (seen.cause === undefined || disposed) return seen
+        return { ...seen, cause: await judge(seen.cause) }
+      })
+      return {
+        stdout: running.stdout,
+        stderr: running.stderr,
+        writeStdin: (chunk) => running.writeStdin(chunk),
+        closeStdin: () => running.closeStdin(),
+        kill: (name) => running.kill(name),
+        resize: (rows, columns) => running.resize(rows, columns),
+        exit,
+      }
+    },
+    writeFiles: (files: readonly SandboxFile[], signal: AbortSignal) =>
+      session.writeFiles(files, signal),
+    readFile: (path, limitBytes, signal) => session.readFile(path, limitBytes, signal),
+    stats: (signal): Promise<SandboxStats> => session.stats(signal),
+    [Symbol.asyncDispose]() {
+      disposed = true
+      session.close()
+      return release()
+    },
+  }
+}

@@ -1,0 +1,94 @@
+import { lstat, readlink } from 'node:fs/promises'
+import type { Stage } from '@aegis/sandbox'
+import type { MachinePlan } from '../machine/machine-plan.ts'
+import { inBox } from './qemu-command.ts'
+
+/** What of this host's system QEMU needs, found once. */
+export interface QemuSystem {
+  readonly readOnly: readonly string[]
+  readonly links: readonly { readonly path: string; readonly target: string }[]
+}
+
+export interface QemuBoxInput {
+  readonly plan: Pick<MachinePlan, 'kernel' | 'disks'>
+  readonly system: QemuSystem
+  readonly qemuPath: string
+  readonly arguments: readonly string[]
+  /** The daemon's socket for QMP, of this machine alone. */
+  readonly qmpPath: string
+  /** A directory of QEMU's own, where it listens for the state it is to continue from. */
+  readonly ownDirectory?: string
+  readonly memory?: { readonly path: string; readonly writable: boolean }
+  /** A node of /dev/kvm that QEMU's user may use. */
+  readonly kvmPath?: string
+  /** Whether the launcher stages what QEMU's own user could not reach. */
+  readonly staged: boolean
+}
+
+export interface QemuBox {
+  readonly stages: readonly Stage[]
+  readonly bwrap: readonly string[]
+}
+
+/**
+ * The box around QEMU: its program and libraries, and the files of one machine. Whoever breaks out of
+ * the guest into QEMU finds no network, no other process, no file of the host, and no rights.
+ */
+export function planQemuBox(input: QemuBoxInput): QemuBox {
+  const { plan, system, memory } = input
+  const stages: Stage[] = []
+  const from = (path: string): string => {
+    if (!input.staged) return path
+    stages.push({ path, use: 'stage' })
+    return `/tmp/${stages.length - 1}`
+  }
+  const bind = (path: string | undefined, inside: string, writable = false): readonly string[] =>
+    path === undefined ? [] : [writable ? '--bind' : '--ro-bind', from(path), inside]
+  const { kernel, disks } = plan
+  const bwrap = [
+    ...isolation,
+    ...system.readOnly.flatMap((path) => ['--ro-bind', path, path]),
+    ...system.links.flatMap(({ path, target }) => ['--symlink', target, path]),
+    ...['--dev', '/dev'],
+    ...bind(kernel.path, inBox.kernel),
+    ...bind(kernel.initramfs, inBox.initramfs),
+    ...bind(disks.guest.path, inBox.guest),
+    ...bind(disks.image.path, inBox.image),
+    ...bind(disks.scratch.path, inBox.scratch, true),
+    ...bind(input.qmpPath, inBox.qmp, true),
+    ...(memory ? bind(memory.path, inBox.memory, memory.writable) : []),
+    ...bind(input.ownDirectory, inBox.own, true),
+    ...(input.kvmPath === undefined ? [] : ['--dev-bind', from(input.kvmPath), '/dev/kvm']),
+    ...['--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/', '--'],
+    input.qemuPath,
+    ...input.arguments,
+  ]
+  return { stages, bwrap }
+}
+
+const isolation = [
+  '--unshare-all',
+  '--unshare-user',
+  ...['--uid', '1000', '--gid', '1000', '--hostname', 'machine'],
+  ...['--die-with-parent', '--new-session', '--as-pid-1', '--clearenv'],
+  ...['--cap-drop', 'ALL'],
+]
+
+/** `qemuPath` may lie outside of /usr: then all of its directory is shown. */
+export async function readQemuSystem(qemuPath: string): Promise<QemuSystem> {
+  const found = await Promise.all(systemDirectories.map(describe))
+  const links = found.flatMap(({ path, target }) =>
+    target === undefined ? [] : [{ path, target }],
+  )
+  const readOnly = found.filter(({ directory }) => directory).map(({ path }) => path)
+  const own = /^(\/(?!usr\/).*)\/bin\/[^/]+$/.exec(qemuPath)?.[1]
+  return { links, readOnly: own === undefined ? readOnly : [...readOnly, own] }
+}
+
+const systemDirectories = ['/usr', '/lib', '/lib64', '/etc/ld.so.cache']
+
+async function describe(path: string) {
+  const info = await lstat(path).catch(() => undefined)
+  if (info?.isSymbolicLink()) return { path, directory: false, target: await readlink(path) }
+  return { path, directory: info !== undefined, target: undefined }
+}

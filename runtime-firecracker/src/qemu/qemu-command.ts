@@ -1,0 +1,109 @@
+import { guestArguments } from '../guest/guest-arguments.ts'
+import type { GuestKernel, MachinePlan } from '../machine/machine-plan.ts'
+
+/** Where the parts of a machine lie in the box that QEMU runs in. */
+export const inBox = {
+  kernel: '/m/kernel',
+  initramfs: '/m/initramfs',
+  guest: '/m/guest',
+  image: '/m/image',
+  scratch: '/m/scratch',
+  qmp: '/m/qmp',
+  memory: '/m/memory',
+  own: '/m/own',
+  incoming: '/m/own/incoming',
+} as const
+
+export interface QemuCommand {
+  readonly acceleration: 'kvm' | 'tcg'
+  readonly vcpus: number
+  readonly memoryBytes: number
+  readonly kernel: Pick<GuestKernel, 'arguments' | 'initramfs' | 'needsAcpi'>
+  readonly guest: MachinePlan['guest']
+  /** Frequency of the host's time stamp counter, which a guest without a PIT cannot find out. */
+  readonly tscKhz: number | undefined
+  /**
+   * `file`: the memory can be made a snapshot of. `copy`: it is the copy-on-write image of such a
+   * file. Absent: anonymous memory.
+   */
+  readonly memory?: 'file' | 'copy'
+}
+
+/** Bytes of the last words of a guest's kernel that QEMU keeps. */
+export const consoleBytes = 16 << 10
+
+/** What the wire's port is called inside. */
+export const wirePort = 'aegis.wire'
+
+/**
+ * Arguments of one QEMU. The machine has processors, memory, three disks, a console that is kept in a
+ * ring, and one port to the host; no network, no firmware tables, no other device.
+ */
+export function qemuArguments(command: QemuCommand): readonly string[] {
+  const { acceleration, kernel, memory } = command
+  const mebibytes = Math.ceil(command.memoryBytes / (1 << 20))
+  return [
+    ...['-M', machineType(kernel.needsAcpi === true, memory !== undefined)],
+    ...['-accel', acceleration === 'tcg' ? `tcg,thread=multi,tb-size=${codeCacheMiB}` : 'kvm'],
+    // QEMU 7.2 gets cmpxchg16b wrong: kernels that use it die at random.
+    ...['-cpu', acceleration === 'kvm' ? 'host' : 'max,-cx16'],
+    ...['-m', `${mebibytes}`, '-smp', `${command.vcpus}`],
+    ...(memory ? ['-object', memoryBackend(memory, mebibytes)] : []),
+    ...['-nodefaults', '-no-user-config', '-display', 'none'],
+    // A guest that ends stands still, so that its last words can be read.
+    ...['-no-reboot', '-no-shutdown'],
+    ...['-sandbox', confinement],
+    ...['-kernel', inBox.kernel],
+    ...(kernel.initramfs === undefined ? [] : ['-initrd', inBox.initramfs]),
+    ...['-append', kernelArguments(command).join(' ')],
+    ...disk('guest', inBox.guest, true),
+    ...disk('image', inBox.image, true),
+    ...disk('scratch', inBox.scratch, false),
+    ...['-device', 'virtio-serial-device,max_ports=2'],
+    ...[
+      '-chardev',
+      `ringbuf,id=console,size=${consoleBytes}`,
+      '-device',
+      'virtconsole,chardev=console',
+    ],
+    // The launcher made the socket to the daemon our stdin. Only a device with an id is told of.
+    ...['-chardev', 'socket,id=host,fd=0'],
+    ...['-device', `virtserialport,id=wire,chardev=host,name=${wirePort}`],
+    ...['-chardev', `socket,id=qmp,path=${inBox.qmp}`, '-mon', 'chardev=qmp,mode=control'],
+    ...(memory === 'copy' ? ['-incoming', 'defer'] : []),
+  ]
+}
+
+/** The guest's kernel: all that every guest gets, then what this one needs. */
+export function kernelArguments(command: QemuCommand): readonly string[] {
+  const { acceleration, tscKhz, kernel, guest } = command
+  return [
+    ...['quiet', 'panic=-1', 'reboot=t', 'console=hvc0'],
+    // Without a PIT and ACPI there is nothing to compare the time stamp counter with.
+    ...['no_timer_check', ...(tscKhz === undefined ? [] : [`tsc_early_khz=${tscKhz}`])],
+    'random.trust_cpu=on',
+    // Nothing is speculated on a processor that is a program.
+    ...(acceleration === 'tcg' ? ['mitigations=off'] : []),
+    ...kernel.arguments,
+    ...guestArguments({ ...guest, wire: { kind: 'port', name: wirePort } }),
+  ]
+}
+
+/** Kernels that are told of their disks on the command line find none where there is ACPI. */
+const machineType = (acpi: boolean, ownMemory: boolean): string =>
+  `microvm,acpi=${acpi ? 'on' : 'off'},pit=on,pic=on,rtc=on${ownMemory ? ',memory-backend=memory' : ''}`
+
+/** Of translated code. QEMU's own default is a gigabyte, which nobody pays for. */
+export const codeCacheMiB = 64
+
+const confinement = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'
+
+const disk = (id: string, path: string, readOnly: boolean): readonly string[] => [
+  '-drive',
+  `id=${id},file=${path},format=raw,if=none,cache=unsafe,readonly=${readOnly ? 'on' : 'off'}`,
+  '-device',
+  `virtio-blk-device,drive=${id}`,
+]
+
+const memoryBackend = (kind: 'file' | 'copy', mebibytes: number): string =>
+  `memory-backend-file,id=memory,size=${mebibytes}M,mem-path=${inBox.memory},share=${kind === 'file' ? 'on' : 'off'}`

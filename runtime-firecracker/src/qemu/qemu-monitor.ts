@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto'
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AegisError, type HostFinding } from '@aegis/core'
+import { claimUsers, defaultUidRange, openLimits, type UidRange } from '@aegis/sandbox'
+import { machineDirectories } from '../machine/machine-directories.ts'
+import type { Monitor } from '../machine/monitor.ts'
+import { findQemu, readProcessorModel, readTscKhz } from './find-qemu.ts'
+import { readQemuSystem } from './qemu-box.ts'
+import { bootQemu, type QemuHost } from './qemu-machine.ts'
+
+export interface QemuMonitorOptions {
+  /** Ours alone; made when missing. Its path names this monitor's cgroups, so it should be stable. */
+  readonly stateDirectory: string
+  /** The launcher, from `locateLauncher`. */
+  readonly launcherPath: string
+  /** Default `/usr/bin/bwrap`. */
+  readonly bwrapPath?: string
+  /** Default `/usr/bin/qemu-system-x86_64`. */
+  readonly qemuPath?: string
+  /** Whether code really runs on /dev/kvm here. */
+  readonly kvm: boolean
+  /** Host uids for machines when we are root. Default 65,536 from 1,900,000,000 on. */
+  readonly uidRange?: UidRange
+  /** Group below the cgroup mount points that we may write to. Default `aegis`. */
+  readonly cgroupParent?: string
+}
+
+/** Emulated, a guest is about eight times as slow; so are those who share its processors. */
+const emulationPatience = 12
+
+/**
+ * Opens QEMU as the monitor of this node.
+ * @throws AegisError `unsupported` / `qemu.absent`, `qemu.old` … · `exhausted` / `users.exhausted`
+ */
+export async function openQemuMonitor(
+  options: QemuMonitorOptions,
+  signal: AbortSignal,
+): Promise<Monitor> {
+  await using opening = new AsyncDisposableStack()
+  const { stateDirectory, launcherPath, bwrapPath = '/usr/bin/bwrap', cgroupParent } = options
+  const qemu = await findQemu(options.qemuPath, signal)
+  await access(bwrapPath).catch((cause: unknown) => {
+    throw noBox(bwrapPath, cause)
+  })
+  const users =
+    process.getuid?.() === 0 ? await claimUsers(options.uidRange ?? defaultUidRange) : undefined
+  if (users) opening.use(users)
+  const homeTag = createHash('sha256').update(stateDirectory).digest('hex').slice(0, 12)
+  const limits = await openLimits({ homeTag, cgroupParent, launcherPath })
+  opening.defer(() => limits.close())
+  const directories = machineDirectories(join(stateDirectory, 'machines'))
+  const acceleration = options.kvm ? 'kvm' : 'tcg'
+  const [system, tscKhz, processor] = await Promise.all([
+    readQemuSystem(qemu.path),
+    readTscKhz(),
+    readProcessorModel(),
+  ])
+  const patience = options.kvm ? 1 : emulationPatience
+  const host: QemuHost = {
+    ...{ launcherPath, bwrapPath, qemuPath: qemu.path, system, acceleration },
+    ...{ tscKhz, patience, limits, users, directories },
+  }
+  const description = `QEMU ${qemu.version}, ${options.kvm ? 'KVM' : 'software emulation'}`
+
+  const resources = opening.move()
+  return {
+    name: 'qemu',
+    description,
+    // Emulated, the processor is QEMU's own; but it offers what the host's has.
+    snapshotClass: `qemu ${qemu.version} ${acceleration} ${processor}`,
+    patience,
+    boot: (plan, signal) => bootQemu(host, plan, signal),
+    restore: () =>
+      Promise.reject(
+        new AegisError('unsupported', 'snapshot.unsupported', 'QEMU does not restore machines yet'),
+      ),
+    async sweep(keep) {
+      return [...(await limits.sweep(keep)), ...(await directories.sweep(keep))]
+    },
+    async diagnose() {
+      const cgroups: HostFinding =
+        limits.remedy === undefined
+          ? { name: 'cgroups', state: 'ok', detail: `${limits.description}: memory, cpu, pids` }
+          : {
+              name: 'cgroups',
+              state: 'missing',
+              detail: limits.description,
+              remedy: limits.remedy,
+            }
+      return [{ name: 'monitor', state: 'ok', detail: description }, cgroups]
+    },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  }
+}
+
+const noBox = (path: string, cause: unknown): AegisError =>
+  new AegisError(
+    'unsupported',
+    'qemu.box',
+    `bubblewrap is not at ${path}, and QEMU runs in a box that it makes. Install it: apt-get install bubblewrap`,
+    { cause },
+  )
