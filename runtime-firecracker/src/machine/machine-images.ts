@@ -1,6 +1,9 @@
 /** An image as a machine boots from it, and what it asks for. */
 export interface MachineImage extends AsyncDisposable {
-  /** A file that holds nothing but the image, to be attached as a read-only disk. */
+  /**
+   * A file that holds nothing but the image, to be attached as a read-only disk. Every user may read
+   * it, since monitors run as users of their own; the directory above is closed.
+   */
   readonly path: string
   /** How the guest mounts it: `erofs`, or `ext4`. */
   readonly fileSystem: 'erofs' | 'ext4'

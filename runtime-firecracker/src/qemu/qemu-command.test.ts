@@ -1,0 +1,62 @@
+import { expect, it } from 'vitest'
+import { kernelArguments, qemuArguments } from './qemu-command.ts'
+
+const command = {
+  acceleration: 'tcg',
+  vcpus: 2,
+  memoryBytes: 128 << 20,
+  kernel: { arguments: [] },
+  guest: { memoryBytes: 64 << 20, pids: 32, readOnly: false },
+  tscKhz: 2_596_000,
+} as const
+
+const after = (args: readonly string[], name: string) =>
+  args.flatMap((arg, index) => (args[index - 1] === name ? [arg] : []))
+
+it('gives a machine no device but three disks, a console and one port to the host', () => {
+  const args = qemuArguments(command)
+  expect(after(args, '-device')).toEqual([
+    'virtio-blk-device,drive=guest',
+    'virtio-blk-device,drive=image',
+    'virtio-blk-device,drive=scratch',
+    'virtio-serial-device,max_ports=2',
+    'virtconsole,chardev=console',
+    'virtserialport,id=wire,chardev=host,name=aegis.wire',
+  ])
+  expect(args).toEqual(expect.arrayContaining(['-nodefaults', '-no-user-config']))
+  expect(args.join(' ')).not.toMatch(/net|user,|tap/)
+})
+
+it('lets a guest write to its scratch disk alone', () => {
+  const writable = after(qemuArguments(command), '-drive').filter((drive) =>
+    drive.endsWith('readonly=off'),
+  )
+  expect(writable).toEqual([expect.stringMatching(/^id=scratch,/)])
+})
+
+it('lets QEMU start no program and gain no rights', () => {
+  expect(after(qemuArguments(command), '-sandbox')).toEqual([
+    'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
+  ])
+})
+
+it('avoids what this QEMU emulates wrongly, and bounds the code that it translates', () => {
+  const args = qemuArguments(command)
+  expect(after(args, '-cpu')).toEqual(['max,-cx16'])
+  expect(after(args, '-accel')).toEqual(['tcg,thread=multi,tb-size=64'])
+})
+
+it('keeps the mitigations of a kernel that runs on a real processor', () => {
+  expect(kernelArguments(command)).toContain('mitigations=off')
+  expect(kernelArguments({ ...command, acceleration: 'kvm' })).not.toContain('mitigations=off')
+})
+
+it('has ACPI only for a kernel that finds its disks there', () => {
+  const machine = (needsAcpi?: true) =>
+    after(
+      qemuArguments({ ...command, kernel: { arguments: [], ...(needsAcpi && { needsAcpi }) } }),
+      '-M',
+    )
+  expect(machine()).toEqual(['microvm,acpi=off,pit=on,pic=on,rtc=on'])
+  expect(machine(true)).toEqual(['microvm,acpi=on,pit=on,pic=on,rtc=on'])
+})
