@@ -1,4 +1,9 @@
+export {
+  type FirecrackerMonitorOptions,
+  openFirecrackerMonitor,
+} from './firecracker/firecracker-monitor.ts'
 export { type FirecrackerRuntimeOptions, openFirecrackerRuntime } from './firecracker-runtime.ts'
+
 export { type GuestArguments, type GuestWire, guestArguments } from './guest/guest-arguments.ts'
 export { type ErofsEntry, writeErofs } from './images/erofs/erofs-entries.ts'
 export {

@@ -1,0 +1,47 @@
+/** Runs inside the machine of the lab, which has a /dev/kvm that works. */
+import { access, mkdir, readFile } from 'node:fs/promises'
+import { openFirecrackerMonitor, openQemuMonitor } from '../../runtime-firecracker/src/index.ts'
+import { checkMonitor, type LabParts } from './check-monitor.ts'
+import { makeLabReport } from './report.ts'
+
+const never = new AbortController().signal
+const report = makeLabReport((text) => process.stdout.write(text))
+/** Everything here is emulated, and what it runs is virtual again. */
+const patience = 12
+
+const directory = '/lab/work'
+await mkdir(directory, { recursive: true, mode: 0o700 })
+const parts: LabParts = {
+  directory,
+  kernel: JSON.parse(await readFile('/lab/kernel.json', 'utf8')),
+  guestDisk: '/lab/guest.erofs',
+  imageDisk: '/lab/image.disk',
+}
+const launcherPath = '/lab/launch'
+
+report.part('QEMU with KVM')
+await checkMonitor(report, parts, () =>
+  openQemuMonitor({ stateDirectory: '/lab/qemu', launcherPath, kvm: true }, never),
+)
+
+report.part('Firecracker')
+const given = await access('/lab/bin/firecracker').then(
+  () => true,
+  () => false,
+)
+if (given)
+  await checkMonitor(report, parts, () =>
+    openFirecrackerMonitor(
+      {
+        ...{ stateDirectory: '/lab/firecracker', launcherPath, patience },
+        ...{ firecrackerPath: '/lab/bin/firecracker', jailerPath: '/lab/bin/jailer' },
+      },
+      never,
+    ),
+  )
+else
+  report.skip(
+    'the real Firecracker',
+    'its binaries were not given: set AEGIS_FIRECRACKER and AEGIS_JAILER to both of one release',
+  )
+report.end()
