@@ -11,7 +11,7 @@ export const pinnedImage: z.ZodType<PinnedImage, PinnedImage> = z.object({
 /** How far a pull is: the core's own words, in the events of executions and in `progress`. */
 export const pullProgress: z.ZodType<PullProgress, PullProgress> = z.object({
   reference: z.string(),
-  phase: z.enum(['resolving', 'downloading', 'extracting', 'retrying', 'done']),
+  phase: z.enum(['resolving', 'downloading', 'extracting', 'converting', 'retrying', 'done']),
   layersDone: z.int().min(0),
   layers: z.int().min(0),
   downloadedBytes: z.number().min(0),

@@ -15,6 +15,11 @@ export function describePull(progress: PullProgress, bytesPerSecond: number | un
       ])
     case 'extracting':
       return withFacts(`unpacking ${reference}`, layersOf(progress))
+    case 'converting':
+      return withFacts(`making a disk of ${reference}`, [
+        ...(progress.downloadedBytes > 0 ? [formatBytes(progress.downloadedBytes)] : []),
+        ...(bytesPerSecond === undefined ? [] : [`${formatBytes(bytesPerSecond)}/s`]),
+      ])
     case 'retrying':
       return withFacts(`pulling ${reference} again after a fault`, layersOf(progress))
     case 'done':

@@ -17,13 +17,14 @@ describe('a pull in words', () => {
 
   it('says in each phase what is known then', () => {
     const nothing = { layers: 0, layersDone: 0, totalBytes: 0 }
-    const texts = (['resolving', 'downloading', 'extracting', 'retrying', 'done'] as const).map(
-      (phase) => describePull(aProgress({ phase, ...nothing }), undefined),
-    )
+    const texts = (
+      ['resolving', 'downloading', 'extracting', 'converting', 'retrying', 'done'] as const
+    ).map((phase) => describePull(aProgress({ phase, ...nothing }), undefined))
     expect(texts).toEqual([
       'resolving python:3.11',
       'pulling python:3.11',
       'unpacking python:3.11',
+      'making a disk of python:3.11',
       'pulling python:3.11 again after a fault',
       'pulled python:3.11',
     ])

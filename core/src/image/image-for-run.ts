@@ -58,6 +58,7 @@ export async function imageForRun(
       ? await pinImage(images, imageReferenceOf(manifest, table), options, signal)
       : await restoreImage(images, pin, options, signal)
   await trust.check(store, image, signal)
+  await store.prepare?.(image.id, onProgress, signal)
   if (pulled) {
     const durationMs = Math.round(clock.monotonicMs() - startedMs)
     await note({ type: 'execution.image-pulled', image, durationMs, at: clock.now() })

@@ -10,8 +10,27 @@ export interface Image {
   readonly digests: readonly string[]
   readonly sizeBytes: number
   readonly createdAt: Instant
-  /** Fetched by this node, and so its own to remove. */
+  /** Fetched or built by this node, and so its own to remove. */
   readonly pulled: boolean
+  /** What micro-VMs boot from, once it was made of the image. */
+  readonly disk?: ImageDisk | undefined
+}
+
+/** The disk of an image for micro-VMs. */
+export interface ImageDisk {
+  readonly sizeBytes: number
+  /** Micro-VMs that use it now. */
+  readonly machines: number
+  /** No engine has the image too: `sizeBytes` of the image are then those of the disk. */
+  readonly alone: boolean
+}
+
+/** An image that is handed over as an archive. */
+export interface ImageBuild {
+  /** What `docker save` writes, or an OCI layout, as tar; packed with gzip or zstd, or not. */
+  readonly archive: AsyncIterable<Uint8Array>
+  /** What it will be called here; default the names in the archive. */
+  readonly name?: string | undefined
 }
 
 /** The image that an agent's revision runs in, whatever its tag means later. */
@@ -33,7 +52,7 @@ export interface ImageSignature {
 /** How far a pull is. */
 export interface PullProgress {
   readonly reference: string
-  readonly phase: 'resolving' | 'downloading' | 'extracting' | 'retrying' | 'done'
+  readonly phase: 'resolving' | 'downloading' | 'extracting' | 'converting' | 'retrying' | 'done'
   /** Layers that are complete, of those known so far. */
   readonly layersDone: number
   readonly layers: number
@@ -67,6 +86,23 @@ export interface ImageStore {
    * `image.signatures` what the registry answers is none
    */
   signatures(digest: string, signal: AbortSignal): Promise<readonly ImageSignature[]>
-  /** Quietly fine when it is gone. @throws `conflict` / `image.used` a container still needs it */
+  /** Quietly fine when it is gone. @throws `conflict` / `image.used` a sandbox still needs it */
   remove(id: string, signal: AbortSignal): Promise<void>
+  /**
+   * Does what takes long before the first sandbox can boot from an image that is there; absent where
+   * nothing does. A boot does it too.
+   * @throws AegisError `not-found` / `image.absent` · `invalid` / `image.archive`, `image.layer`,
+   * `image.path`, `image.too-large` · `unsupported` / `image.platform` · `exhausted` / `image.space`
+   */
+  prepare?(
+    id: string,
+    onProgress: (progress: PullProgress) => void,
+    signal: AbortSignal,
+  ): Promise<void>
+  /** Makes an image of an archive; absent where images are an engine's alone. @throws like `prepare` */
+  fromArchive?(
+    build: ImageBuild,
+    onProgress: (progress: PullProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Image>
 }

@@ -1,0 +1,212 @@
+import { randomUUID } from 'node:crypto'
+import {
+  AegisError,
+  type Image,
+  type ImageStore,
+  type Instant,
+  type Logger,
+  type PullProgress,
+} from '@aegis/core'
+import type { MachineImages } from '../machine/machine-images.ts'
+import type { ArchiveLimits } from './archive/archive-limits.ts'
+import { type ConversionProgress, convertArchive } from './convert-archive.ts'
+import { type CachedDisk, openDiskCache } from './disk-cache.ts'
+import { environmentOf } from './image-facts.ts'
+import type { ImageSource } from './image-source.ts'
+import { makeSharedWork } from './shared-work.ts'
+
+export interface MachineImageOptions {
+  /** Ours alone; made when it is needed. */
+  readonly directory: string
+  /** Absent: images are built from archives alone. */
+  readonly source?: ImageSource
+  /** Of this machine, in Go's words: `amd64`. */
+  readonly architecture: string
+  readonly now: () => Instant
+  readonly limits?: Partial<ArchiveLimits>
+  readonly logger?: Logger
+}
+
+/** The images of a runtime whose machines boot from disks. */
+export interface MachineImageStore extends AsyncDisposable {
+  readonly store: ImageStore
+  readonly machines: MachineImages
+  /** Removes what dead processes left, and tells what. */
+  sweep(): Promise<readonly string[]>
+}
+
+type Tell = (progress: ConversionProgress) => void
+
+/** Disposing ends the conversions under way; disks stay. */
+export function openMachineImages(options: MachineImageOptions): MachineImageStore {
+  const { source, architecture, now, limits = {}, logger } = options
+  const cache = openDiskCache(options.directory, logger)
+  const conversions = makeSharedWork<ConversionProgress, CachedDisk>()
+
+  const convert = async (
+    archive: AsyncIterable<Uint8Array>,
+    wanted: { readonly image?: string; readonly name?: string | undefined },
+    onProgress: Tell,
+    signal: AbortSignal,
+  ): Promise<CachedDisk> => {
+    await using workshop = await cache.workshop()
+    const { directory } = workshop
+    const built = wanted.image === undefined
+    const { image, path, sizeBytes, inodes } = await convertArchive(
+      { ...wanted, archive, directory, architecture, limits, onProgress },
+      signal,
+    )
+    await cache.add(path, {
+      version: 1,
+      id: image.id,
+      otherIds: [...image.otherIds],
+      names: built ? [...(wanted.name === undefined ? image.references : [wanted.name])] : [],
+      sizeBytes,
+      inodes,
+      env: environmentOf(image.config),
+      createdAt: instantOf(image.config.created),
+      madeAt: now(),
+      built,
+    })
+    const disk = await cache.find(image.id)
+    if (disk === undefined) throw new Error('A disk vanished while it was made')
+    return disk
+  }
+
+  const prepared = async (id: string, onProgress: Tell, signal: AbortSignal) => {
+    const known = await cache.find(id)
+    if (known !== undefined) return known
+    if (source === undefined) throw absent(id)
+    const work = async (tell: Tell, until: AbortSignal) => {
+      const archive = await source.archive(id, until)
+      return convert(archive, { image: id }, tell, until)
+    }
+    return conversions.join(id, work, onProgress, signal)
+  }
+
+  const withDisk = async (image: Image): Promise<Image> => {
+    const disk = await cache.find(image.id)
+    return disk === undefined ? image : { ...image, disk: diskOf(disk, false) }
+  }
+
+  const store: ImageStore = {
+    async list(signal) {
+      const [disks, images] = await Promise.all([
+        cache.list(),
+        source?.store.list(signal).catch(noneWithoutEngine) ?? [],
+      ])
+      const known = new Set(images.map(({ id }) => id))
+      const alone = disks.filter(
+        ({ record }) => ![record.id, ...record.otherIds].some((id) => known.has(id)),
+      )
+      return [...(await Promise.all(images.map(withDisk))), ...alone.map(imageOf)]
+    },
+
+    async find(reference, signal) {
+      const disk = await cache.find(reference)
+      // What the operator named here means what the operator said, whatever an engine means by it.
+      if (disk?.record.names.includes(reference)) return imageOf(disk)
+      const image = await source?.store.find(reference, signal).catch((error: unknown) => {
+        // A disk that is there boots without its engine.
+        if (disk !== undefined && isWithoutEngine(error)) return undefined
+        throw error
+      })
+      return image === undefined ? disk && imageOf(disk) : withDisk(image)
+    },
+
+    async pull(reference, onProgress, signal) {
+      if (source === undefined) throw absent(reference)
+      return withDisk(await source.store.pull(reference, onProgress, signal))
+    },
+
+    async signatures(digest, signal) {
+      if (source === undefined) throw absent(digest)
+      return source.store.signatures(digest, signal)
+    },
+
+    async prepare(id, onProgress, signal) {
+      await prepared(id, (progress) => onProgress(pullProgressOf(id, progress)), signal)
+    },
+
+    async fromArchive({ archive, name }, onProgress, signal) {
+      const work = (tell: Tell, until: AbortSignal) => convert(archive, { name }, tell, until)
+      const tell: Tell = (progress) => onProgress(pullProgressOf(name ?? 'archive', progress))
+      return imageOf(await conversions.join(randomUUID(), work, tell, signal))
+    },
+
+    async remove(id, signal) {
+      await cache.remove(id)
+      const image = await source?.store.find(id, signal)
+      if (image?.pulled === true) await source?.store.remove(image.id, signal)
+    },
+  }
+
+  return {
+    store,
+    machines: {
+      async open(id, signal) {
+        // Twice, since what was prepared may be pruned before it is used.
+        for (let attempt = 0; ; attempt++) {
+          const use = await cache.use(id)
+          if (use !== undefined)
+            return {
+              path: use.path,
+              fileSystem: 'erofs',
+              env: use.record.env,
+              [Symbol.asyncDispose]: () => use[Symbol.asyncDispose](),
+            }
+          if (attempt > 1) throw absent(id)
+          await prepared(id, () => undefined, signal)
+        }
+      },
+    },
+    sweep: () => cache.sweep(),
+    [Symbol.asyncDispose]: () => conversions[Symbol.asyncDispose](),
+  }
+}
+
+const diskOf = ({ record, machines }: CachedDisk, alone: boolean): NonNullable<Image['disk']> => ({
+  sizeBytes: record.sizeBytes,
+  machines,
+  alone,
+})
+
+const imageOf = (disk: CachedDisk): Image => ({
+  id: disk.record.id,
+  references: disk.record.names,
+  digests: [],
+  sizeBytes: disk.record.sizeBytes,
+  createdAt: disk.record.createdAt,
+  pulled: disk.record.built,
+  disk: diskOf(disk, true),
+})
+
+const pullProgressOf = (reference: string, { bytes }: ConversionProgress): PullProgress => ({
+  reference,
+  phase: 'converting',
+  layers: 0,
+  layersDone: 0,
+  downloadedBytes: bytes,
+  totalBytes: 0,
+})
+
+/** The beginning of time for images that do not say it, as for those that are reproducible. */
+function instantOf(created: string | null | undefined): Instant {
+  const ms = Date.parse(created ?? '')
+  return new Date(Number.isFinite(ms) ? Math.trunc(ms / 1000) * 1000 : 0).toISOString()
+}
+
+const isWithoutEngine = (error: unknown): boolean =>
+  error instanceof AegisError && error.code === 'engine.unreachable'
+
+function noneWithoutEngine(error: unknown): readonly Image[] {
+  if (isWithoutEngine(error)) return []
+  throw error
+}
+
+const absent = (reference: string): AegisError =>
+  new AegisError(
+    'not-found',
+    'image.absent',
+    `The image ${reference} is not on this node, and it has no engine to fetch it. Build it from an archive: docker save NAME | aegis image build --from - NAME`,
+  )
