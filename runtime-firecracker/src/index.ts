@@ -6,6 +6,12 @@ export { type FirecrackerRuntimeOptions, openFirecrackerRuntime } from './firecr
 
 export { type GuestArguments, type GuestWire, guestArguments } from './guest/guest-arguments.ts'
 export { type ErofsEntry, writeErofs } from './images/erofs/erofs-entries.ts'
+export type { ImageSource } from './images/image-source.ts'
+export {
+  type MachineImageOptions,
+  type MachineImageStore,
+  openMachineImages,
+} from './images/machine-image-store.ts'
 export {
   defaultMirror,
   type FetchedKernel,
