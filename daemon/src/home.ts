@@ -20,6 +20,7 @@ export interface Home {
   readonly policies: string
   readonly processRuntime: string
   readonly dockerRuntime: string
+  readonly firecrackerRuntime: string
   /** That micro-VMs boot. */
   readonly kernels: string
   readonly build: string
@@ -45,6 +46,7 @@ export function homeAt(directory: string): Home {
     policies: join(directory, 'policies'),
     processRuntime: join(directory, 'runtime-process'),
     dockerRuntime: join(directory, 'runtime-docker'),
+    firecrackerRuntime: join(directory, 'runtime-firecracker'),
     kernels: join(directory, 'kernels'),
     build: join(directory, 'build'),
     secrets: join(directory, 'secrets.json'),

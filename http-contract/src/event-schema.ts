@@ -73,6 +73,8 @@ export const executionEvent = z.discriminatedUnion('type', [
     warm: z.boolean().optional(),
     image: z.string().optional(),
     applicationKernel: z.literal('gvisor').optional(),
+    monitor: z.string().optional(),
+    bootPhases: z.record(z.string(), z.number()).optional(),
   }),
   z.object({
     ...iteration,

@@ -105,6 +105,8 @@ function describe(event: ExecutionEvent): Description {
           warm: event.warm ?? false,
           image: event.image ?? null,
           application_kernel: event.applicationKernel ?? null,
+          monitor: event.monitor ?? null,
+          boot_phases: event.bootPhases ?? {},
         },
       }
     case 'execution.console':

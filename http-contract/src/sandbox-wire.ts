@@ -35,12 +35,14 @@ const sandboxStats = z.object({
   pids: z.number(),
   io_read_bytes: z.number(),
   io_write_bytes: z.number(),
+  resident_bytes: z.number().nullable(),
 })
 
 /** An entry of `GET /api/sandboxes`. */
 const sandboxStatus = z.object({
   id: z.string(),
   isolation,
+  monitor: z.string().nullable(),
   state: z.enum(['cold', 'warm', 'hot']),
   agent_id: id,
   agent_name: z.string(),
@@ -58,6 +60,7 @@ type SandboxStatsWire = z.infer<typeof sandboxStats>
 export const sandboxStatusToWire = (status: SandboxStatus): SandboxStatusWire => ({
   id: status.id,
   isolation: status.isolation,
+  monitor: status.monitor ?? null,
   state: status.state,
   agent_id: status.agentId,
   agent_name: status.agentName,
@@ -73,6 +76,7 @@ export const sandboxStatusToWire = (status: SandboxStatus): SandboxStatusWire =>
 export const sandboxStatusFromWire = (wire: SandboxStatusWire): SandboxStatus => ({
   id: sandboxId(wire.id),
   isolation: wire.isolation,
+  ...(wire.monitor !== null && { monitor: wire.monitor }),
   state: wire.state,
   agentId: agentId(wire.agent_id),
   agentName: wire.agent_name,
@@ -92,6 +96,7 @@ const statsToWire = (stats: SandboxStats): SandboxStatsWire => ({
   pids: stats.pids,
   io_read_bytes: stats.ioReadBytes,
   io_write_bytes: stats.ioWriteBytes,
+  resident_bytes: stats.residentBytes ?? null,
 })
 
 const statsFromWire = (wire: SandboxStatsWire): SandboxStats => ({
@@ -101,4 +106,5 @@ const statsFromWire = (wire: SandboxStatsWire): SandboxStats => ({
   pids: wire.pids,
   ioReadBytes: wire.io_read_bytes,
   ioWriteBytes: wire.io_write_bytes,
+  ...(wire.resident_bytes !== null && { residentBytes: wire.resident_bytes }),
 })

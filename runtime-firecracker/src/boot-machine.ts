@@ -90,6 +90,7 @@ export async function bootMachine(
     session,
     machine,
     env: image.env,
+    monitor: host.monitor.description,
     bootPhases: {
       prepare: prepared - started,
       ...machine.phases,

@@ -17,6 +17,8 @@ export interface MachineLogger {
 
 export interface MachineSandboxParts {
   readonly spec: SandboxSpec
+  /** What runs the machine, for people. */
+  readonly monitor: string
   readonly bootPhases: BootPhases
   readonly session: GuestSession
   readonly machine: Machine
@@ -62,6 +64,7 @@ export function makeMachineSandbox(parts: MachineSandboxParts): Sandbox {
   return {
     id: spec.id,
     isolation: 'firecracker',
+    monitor: parts.monitor,
     bootPhases: parts.bootPhases,
     ended,
     async exec(command: ExecCommand, signal: AbortSignal) {
@@ -84,7 +87,13 @@ export function makeMachineSandbox(parts: MachineSandboxParts): Sandbox {
     writeFiles: (files: readonly SandboxFile[], signal: AbortSignal) =>
       session.writeFiles(files, signal),
     readFile: (path, limitBytes, signal) => session.readFile(path, limitBytes, signal),
-    stats: (signal): Promise<SandboxStats> => session.stats(signal),
+    async stats(signal): Promise<SandboxStats> {
+      const [seen, residentBytes] = await Promise.all([
+        session.stats(signal),
+        machine.residentBytes(),
+      ])
+      return { ...seen, residentBytes }
+    },
     [Symbol.asyncDispose]() {
       disposed = true
       session.close()

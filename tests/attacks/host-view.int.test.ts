@@ -209,7 +209,8 @@ describeOnHosts(hostKinds, 'inside a sandbox', (kind) => {
 
     it('are refused for AEGIS_HOME and all around it', async () => {
       const { home, choice } = scene.host
-      const stateDirectory = choice?.options.stateDirectory ?? home
+      const options = choice !== undefined && 'options' in choice ? choice.options : undefined
+      const stateDirectory = options?.stateDirectory ?? home
       for (const path of [home, stateDirectory, tmpdir()]) {
         const spec = scene.host.spec({ filesystem: { write: [path] } })
         await expect(scene.host.runtime.boot(spec, never)).rejects.toMatchObject({ kind: 'denied' })

@@ -18,6 +18,22 @@ export const whyNoGvisor = (): string | undefined =>
 export const whyNoRegistry = (): string | undefined =>
   required('registry', whyNoProgram('docker-registry', 'docker-registry'))
 
+/** Why no micro-VM can be booted here; `AEGIS_REQUIRE=qemu` makes that a failure. */
+export const whyNoQemu = (): string | undefined =>
+  required(
+    'qemu',
+    process.arch === 'x64'
+      ? (whyNoProgram('qemu-system-x86_64', 'qemu-system-x86') ??
+          whyNoProgram('bwrap', 'bubblewrap') ??
+          whyNoProgram('mke2fs', 'e2fsprogs') ??
+          whyNoProgram('mmdebstrap', 'mmdebstrap'))
+      : 'micro-VMs of QEMU run on x86-64',
+  )
+
+/** Why a test that takes minutes is left to the night; `AEGIS_NIGHTLY=1` runs it. */
+export const whyNotNow = (): string | undefined =>
+  process.env.AEGIS_NIGHTLY === '1' ? undefined : 'takes minutes: run it with AEGIS_NIGHTLY=1'
+
 /** Where Debian puts the sources of Go's packages. */
 export const goPackages = '/usr/share/gocode'
 

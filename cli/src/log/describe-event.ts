@@ -121,6 +121,7 @@ export function describeBoot(
   const kind = [
     event.isolation,
     ...(event.applicationKernel === undefined ? [] : [event.applicationKernel]),
+    ...(event.monitor === undefined ? [] : [event.monitor]),
     ...(event.image === undefined ? [] : [`image ${shortImageId(event.image)}`]),
   ].join(', ')
   const took = formatMs(event.bootMs)

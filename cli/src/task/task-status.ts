@@ -70,13 +70,22 @@ async function sandboxesOf(
   return boots
 }
 
-const describeSandbox = (boot: Boot): string => `iteration ${boot.iteration} ${describeBoot(boot)}`
+/** `iteration 1 (firecracker, QEMU …) up in 3.1s: prepare 26ms, monitor 154ms, kernel 2.9s`. */
+function describeSandbox(boot: Boot): string {
+  const phases = Object.entries(boot.bootPhases ?? {}).map(
+    ([name, ms]) => `${sanitise(name)} ${formatMs(ms)}`,
+  )
+  const what = `iteration ${boot.iteration} ${describeBoot(boot)}`
+  return phases.length === 0 ? what : `${what}: ${phases.join(', ')}`
+}
 
 const bootToJson = (boot: Boot) => ({
   iteration: boot.iteration,
   id: boot.sandboxId,
   isolation: boot.isolation,
   application_kernel: boot.applicationKernel ?? null,
+  monitor: boot.monitor ?? null,
+  boot_phases: boot.bootPhases ?? {},
   image: boot.image ?? null,
   warm: boot.warm ?? false,
   boot_ms: boot.bootMs,

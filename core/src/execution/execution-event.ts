@@ -2,7 +2,7 @@ import type { PinnedImage, PullProgress } from '../image/image-store.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { AgentId, SandboxId } from '../kernel/ids.ts'
 import type { PolicyAction } from '../policy/policy-action.ts'
-import type { LimitCause, ResourceUsage } from '../sandbox/sandbox.ts'
+import type { BootPhases, LimitCause, ResourceUsage } from '../sandbox/sandbox.ts'
 import type { Isolation } from '../sandbox/sandbox-spec.ts'
 import type { SecretPlace } from '../secret/secret-vault.ts'
 
@@ -159,6 +159,10 @@ export type ExecutionEvent = { readonly at: Instant } & (
       readonly image?: string | undefined
       /** What ran below it, for example `gvisor`. */
       readonly applicationKernel?: 'gvisor' | undefined
+      /** What ran the machine that it was: `QEMU 7.2.22, software emulation`. */
+      readonly monitor?: string | undefined
+      /** How long each phase of its boot took, in milliseconds. */
+      readonly bootPhases?: BootPhases | undefined
     }
   | {
       readonly type: 'execution.console'

@@ -8,7 +8,7 @@ import type { Occupant } from '../pool/door-slot.ts'
 import { type PrepareDeps, type PreparedSandbox, prepareSandbox } from '../pool/prepare-sandbox.ts'
 import type { SandboxRecipe } from '../pool/sandbox-recipe.ts'
 import type { WarmPool } from '../pool/warm-pool.ts'
-import type { Exit, SandboxProcess } from '../sandbox/sandbox.ts'
+import type { BootPhases, Exit, SandboxProcess } from '../sandbox/sandbox.ts'
 import type { SandboxNotice } from '../sandbox/sandbox-spec.ts'
 import { type MintedSecrets, mintSecrets } from '../secret/execution-secrets.ts'
 import type { SecretVault } from '../secret/secret-vault.ts'
@@ -156,7 +156,7 @@ async function obtain(
   const box = claimed ?? (await bootOwn(deps, plan, signal))
   const bootMs = Math.round(clock.monotonicMs() - startMs)
   box.serve(plan.executionId, occupant)
-  const { id: sandboxId, isolation, applicationKernel } = box.sandbox
+  const { id: sandboxId, isolation, applicationKernel, monitor } = box.sandbox
   // Not awaited: the command starts meanwhile. Where the store fails, nothing may go on unrecorded.
   plan
     .note({
@@ -168,11 +168,16 @@ async function obtain(
       warm: box.warm,
       image: plan.image?.reference,
       applicationKernel,
+      monitor,
+      bootPhases: wholeMs(box.sandbox.bootPhases),
       at: clock.now(),
     })
     .catch(() => box.destroy())
   return { box, ahead: claimed !== undefined }
 }
+
+const wholeMs = (phases: BootPhases): BootPhases =>
+  Object.fromEntries(Object.entries(phases).map(([name, ms]) => [name, Math.round(ms)]))
 
 async function bootOwn(
   deps: IterationDeps,

@@ -98,6 +98,8 @@ const exampleSettings = `
     default_isolation: inherit # process, docker, firecracker; inherit: the first this host can do
     # bootstrap_script: ./bootstrap.py
     # docker_socket_path: /var/run/docker.sock
+    firecracker: # micro-VMs; they need a kernel: aegis kernel fetch
+      driver: auto # firecracker, qemu; auto: Firecracker where it is installed and KVM works
     host_paths: # what agents may be given of this host; nothing by default
       read: [] # - /srv/datasets
       write: []

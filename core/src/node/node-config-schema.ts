@@ -54,6 +54,17 @@ export const runtimeConfigSchema = knownKeys({
     .describe(
       'OCI runtime of all containers, for example `runsc`; absent: the default of the engine',
     ),
+  firecracker: knownKeys({
+    driver: z
+      .enum(['auto', 'firecracker', 'qemu'])
+      .default('auto')
+      .describe(
+        'What runs micro-VMs: `auto` is Firecracker where it is installed and KVM works, else QEMU',
+      ),
+    qemu_path: line().optional().describe('Absent: /usr/bin/qemu-system-x86_64'),
+  })
+    .prefault({})
+    .describe('Micro-VMs'),
   images: freeTexts()
     .default({})
     .describe(

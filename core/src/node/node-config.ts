@@ -74,6 +74,11 @@ export interface RuntimeConfig {
   readonly docker_socket_path?: string | undefined
   /** OCI runtime of all containers, for example `runsc`; absent: the engine's default. */
   readonly docker_runtime?: string | undefined
+  /** How micro-VMs are run. */
+  readonly firecracker: {
+    readonly driver: 'auto' | 'firecracker' | 'qemu'
+    readonly qemu_path?: string | undefined
+  }
   /** Image of each language; `{version}` is replaced by the manifest's. */
   readonly images: Readonly<Record<string, string>>
   /** What sandboxes may be made of on this node. */

@@ -47,6 +47,7 @@ describe('parseNodeConfig', () => {
         },
         runtime: {
           default_isolation: 'inherit',
+          firecracker: { driver: 'auto' },
           images: {},
           isolations: ['process', 'docker', 'firecracker'],
           warm_pool: { enabled: true, idle_seconds: 60, max_size: 16 },
@@ -142,6 +143,7 @@ a fallback that is not there | llm_selection: {fallback_provider: x} | 7:19 spec
 no attempt at all | llm_selection: {max_retries: 0} | 7:19 spec.llm_selection.max_retries | at least 1
 too many attempts | llm_selection: {max_retries: 21} | 7:19 spec.llm_selection.max_retries | at most 20
 a delay in words | llm_selection: {retry_delay_ms: 1s} | 7:19 spec.llm_selection.retry_delay_ms | without a unit
+an unknown driver | runtime: {firecracker: {driver: vmware}} | 7:27 spec.runtime.firecracker.driver | Use one of auto, firecracker, qemu
 an unknown isolation | runtime: {default_isolation: kvm} | 7:13 spec.runtime.default_isolation | inherit, process, docker, firecracker
 a relative host path | runtime: {host_paths: {read: [data]}} | 7:33 spec.runtime.host_paths.read[0] | Begin it with /
 the whole host | runtime: {host_paths: {write: [/]}} | 7:34 spec.runtime.host_paths.write[0] | folders it needs

@@ -96,7 +96,8 @@ export function makeLiveSandboxes(clock: Clock): LiveSandboxes {
       Promise.all(
         [...live.values()].map(async ({ sandbox, ...status }) => {
           const stats = sandbox && (await statsInTime(clock, sandbox, signal))
-          return stats === undefined ? status : { ...status, stats }
+          const monitor = sandbox?.monitor
+          return { ...status, ...(monitor && { monitor }), ...(stats && { stats }) }
         }),
       ),
 

@@ -28,6 +28,8 @@ export interface SandboxEvent {
 export interface SandboxStatus {
   readonly id: SandboxId
   readonly isolation: Isolation
+  /** What runs the machine that it is; absent while it boots. */
+  readonly monitor?: string | undefined
   readonly state: 'cold' | 'warm' | 'hot'
   readonly agentId: AgentId
   readonly agentName: string

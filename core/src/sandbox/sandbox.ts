@@ -45,6 +45,8 @@ export interface SandboxStats {
   /** Bytes read from and written to block devices so far. */
   readonly ioReadBytes: number
   readonly ioWriteBytes: number
+  /** Of the host's memory, its kernel and its monitor included, where it is a machine. */
+  readonly residentBytes?: number | undefined
 }
 
 /** A running command. Its streams end when it does; unread output holds the command back. */
@@ -83,6 +85,8 @@ export interface Sandbox extends AsyncDisposable {
   readonly id: SandboxId
   readonly isolation: Isolation
   readonly applicationKernel?: 'gvisor'
+  /** What runs the machine that it is, for people: `QEMU 7.2.22, software emulation`. */
+  readonly monitor?: string
   readonly bootPhases: BootPhases
   exec(command: ExecCommand, signal: AbortSignal): Promise<SandboxProcess>
   writeFiles(files: readonly SandboxFile[], signal: AbortSignal): Promise<void>

@@ -23,6 +23,9 @@ const container = {
   nodePath: '/usr/bin/node',
   guestPlace: '/.aegis/guest',
   bootsImages: true,
+  lends: true,
+  runsAnyGuest: true,
+  slowness: 1,
 } as const
 
 /** Containers of the engine that tests share, on the host's kernel. */

@@ -14,6 +14,9 @@ export const fakeHostKind: SandboxHostKind = {
   outlivesLimits: true,
   terminalsAct: true,
   bootsImages: false,
+  lends: true,
+  runsAnyGuest: true,
+  slowness: 1,
   async open() {
     const runtime = openFakeRuntime({ commands: fakePrograms })
     return makeHost({

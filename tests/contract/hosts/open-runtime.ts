@@ -1,10 +1,16 @@
-import type { SandboxRuntime } from '@aegis/core'
+import { AegisError, type SandboxRuntime } from '@aegis/core'
 import {
   type DockerRuntimeOptions,
   openDockerRuntime,
   openEngineClient,
   parseEngineEndpoint,
 } from '@aegis/runtime-docker'
+import {
+  openFirecrackerRuntime,
+  openKernelStore,
+  openQemuMonitor,
+  type QemuMonitorOptions,
+} from '@aegis/runtime-firecracker'
 import { openProcessRuntime, type ProcessRuntimeOptions } from '@aegis/runtime-process'
 
 /** A runtime and its state, in a form that can be sent to another process. */
@@ -16,16 +22,50 @@ export type RuntimeChoice =
       readonly engine: string
       readonly options: Omit<DockerRuntimeOptions, 'client' | 'images' | 'logger'>
     }
+  | ({ readonly runtime: 'firecracker' } & MachineChoice)
+
+export interface MachineChoice {
+  readonly monitor: QemuMonitorOptions
+  readonly guestPath: string
+  readonly kernelDirectory: string
+  /** Disks of images, by name. */
+  readonly images: Readonly<Record<string, string>>
+  readonly timing: {
+    readonly helloTimeoutMs?: number
+    readonly pingIntervalMs?: number
+    readonly pingTimeoutMs?: number
+  }
+}
 
 /** Knows nothing of vitest, so that other processes can use it. */
 export async function openRuntime(choice: RuntimeChoice): Promise<SandboxRuntime> {
   switch (choice.runtime) {
     case 'process':
       return openProcessRuntime(choice.options)
+    case 'firecracker':
+      return openMachines(choice)
     case 'docker':
       return openDockerRuntime({
         client: openEngineClient(parseEngineEndpoint(choice.engine)),
         ...choice.options,
       })
   }
+}
+
+async function openMachines(choice: MachineChoice): Promise<SandboxRuntime> {
+  const kernels = openKernelStore(choice.kernelDirectory)
+  return openFirecrackerRuntime({
+    stateDirectory: choice.monitor.stateDirectory,
+    guestPath: choice.guestPath,
+    monitor: await openQemuMonitor(choice.monitor, AbortSignal.timeout(30_000)),
+    kernel: () => kernels.current(),
+    machineImages: {
+      async open(id) {
+        const path = choice.images[id]
+        if (path === undefined) throw new AegisError('not-found', 'image.absent', `No image ${id}`)
+        return { path, fileSystem: 'ext4', env: {}, [Symbol.asyncDispose]: async () => {} }
+      },
+    },
+    ...choice.timing,
+  })
 }

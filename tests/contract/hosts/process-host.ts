@@ -28,6 +28,9 @@ export const processHostKind: SandboxHostKind = {
   outlivesLimits: true,
   terminalsAct: true,
   bootsImages: false,
+  lends: true,
+  runsAnyGuest: true,
+  slowness: 1,
   open: (options) => openProcessHost(options),
 }
 
@@ -111,6 +114,11 @@ export async function parentsOf(
 async function mountsBelow(directory: string): Promise<readonly string[]> {
   const lines = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n')
   return lines.filter((line) => line.includes(directory))
+}
+
+/** Children of this process that run a program. */
+export async function processesOf(program: string): Promise<readonly string[]> {
+  return (await childrenOfThisProcess()).filter((name) => name === program || name === 'bwrap')
 }
 
 async function childrenOfThisProcess(): Promise<readonly string[]> {

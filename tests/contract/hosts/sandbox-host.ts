@@ -27,6 +27,12 @@ export interface SandboxHostKind {
   /** Whether terminals act on Ctrl-C and Ctrl-D, and tell of a new size. */
   readonly terminalsAct: boolean
   readonly bootsImages: boolean
+  /** Whether host paths can be lent to its sandboxes. */
+  readonly lends: boolean
+  /** Whether any program of the host can take the guest's place; else only one made for it. */
+  readonly runsAnyGuest: boolean
+  /** How much slower than a process a sandbox is, for deadlines and pauses. */
+  readonly slowness: number
   open(options?: GuestOptions): Promise<SandboxHost>
 }
 

@@ -59,19 +59,23 @@ export function describeFilesystem(
       await expect(readFile('/tmp/escaped')).rejects.toThrow('ENOENT')
     })
 
-    it('has host paths that were lent, at the same place, to read or to write', async () => {
-      const [reading, writing] = [await lentDirectory(), await lentDirectory()]
-      await writeFile(join(reading, 'data'), 'rows')
-      const sandbox = await scene.boot({ filesystem: { read: [reading], write: [writing] } })
-      const script =
-        'cat "$1/data" > "$2/out"; echo x 2>/dev/null > "$1/new" || echo more >> "$1/data"'
-      const { exit } = await run(sandbox, sh(script, reading, writing))
-      expect(exit.code).not.toBe(0)
-      expect(await readFile(join(writing, 'out'), 'utf8')).toBe('rows')
-      expect(await readFile(join(reading, 'data'), 'utf8')).toBe('rows')
-    })
+    const { lends } = scene.kind
+    it.runIf(lends)(
+      'has host paths that were lent, at the same place, to read or to write',
+      async () => {
+        const [reading, writing] = [await lentDirectory(), await lentDirectory()]
+        await writeFile(join(reading, 'data'), 'rows')
+        const sandbox = await scene.boot({ filesystem: { read: [reading], write: [writing] } })
+        const script =
+          'cat "$1/data" > "$2/out"; echo x 2>/dev/null > "$1/new" || echo more >> "$1/data"'
+        const { exit } = await run(sandbox, sh(script, reading, writing))
+        expect(exit.code).not.toBe(0)
+        expect(await readFile(join(writing, 'out'), 'utf8')).toBe('rows')
+        expect(await readFile(join(reading, 'data'), 'utf8')).toBe('rows')
+      },
+    )
 
-    it('has a single file that was lent', async () => {
+    it.runIf(lends)('has a single file that was lent', async () => {
       const path = join(await lentDirectory(), 'single')
       await writeFile(path, 'alone')
       const sandbox = await scene.boot({ filesystem: { read: [path] } })
@@ -82,9 +86,18 @@ export function describeFilesystem(
       expect(stdout.toString()).toBe('alone\nsingle\n')
     })
 
-    it('is not made of host paths that are not there', async () => {
+    it.runIf(lends)('is not made of host paths that are not there', async () => {
       const spec = scene.host.spec({ filesystem: { read: ['/no/such/path'] } })
       await expect(scene.host.runtime.boot(spec, never)).rejects.toMatchObject({ kind: 'invalid' })
+    })
+
+    it.skipIf(lends)('is refused host paths, which it could not see', async () => {
+      const path = await lentDirectory()
+      for (const filesystem of [{ read: [path] }, { write: [path] }])
+        await expect(scene.boot({ filesystem })).rejects.toMatchObject({
+          kind: 'unsupported',
+          code: 'sandbox.host-paths',
+        })
     })
   })
 }

@@ -1,0 +1,77 @@
+import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { locateGuest, locateLauncher } from '@aegis/sandbox'
+import { testKernel } from '../../engine/guest-kernel.ts'
+import { imageDisk } from '../../engine/image-disk.ts'
+import { whyNoQemu } from '../../engine/requirements.ts'
+import { posixCommands } from '../contract-commands.ts'
+import { specWith } from '../sandbox-driver.ts'
+import { makeHost } from './make-host.ts'
+import { openRuntime, type RuntimeChoice } from './open-runtime.ts'
+import { groupsOf, processesOf } from './process-host.ts'
+import type { GuestOptions, SandboxHost, SandboxHostKind } from './sandbox-host.ts'
+
+const buildDirectory = fileURLToPath(new URL('../../../node_modules/.cache/aegis', import.meta.url))
+
+/** Micro-VMs of QEMU, with a processor that is a program: what every machine can boot. */
+export const qemuHostKind: SandboxHostKind = {
+  name: 'firecracker/qemu',
+  whyNot: whyNoQemu,
+  commands: posixCommands,
+  path: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  environment: {},
+  nodePath: '/usr/bin/node',
+  guestPlace: '/aegis-guest',
+  outlivesLimits: true,
+  terminalsAct: true,
+  bootsImages: false,
+  lends: false,
+  runsAnyGuest: false,
+  slowness: 12,
+  open: (options) => openMachineHost(options),
+}
+
+export async function openMachineHost({
+  guestPath,
+  ...timing
+}: GuestOptions = {}): Promise<SandboxHost> {
+  const home = await realpath(await mkdtemp(join(tmpdir(), 'aegis-home-')))
+  const [guest, launcherPath, kernelDirectory, node] = await Promise.all([
+    guestPath ?? locateGuest({ buildDirectory }),
+    locateLauncher({ buildDirectory }),
+    testKernel(),
+    imageDisk('node'),
+  ])
+  const stateDirectory = join(home, 'runtime-firecracker')
+  const choice: RuntimeChoice = {
+    runtime: 'firecracker',
+    monitor: { stateDirectory, launcherPath, kvm: false },
+    guestPath: guest,
+    kernelDirectory,
+    images: { node },
+    timing,
+  }
+  return makeHost({
+    kind: qemuHostKind,
+    runtime: await openRuntime(choice),
+    home,
+    choice,
+    spec: (overrides) =>
+      specWith({
+        interpreter: { language: 'javascript', version: '18', image: 'node' },
+        ...overrides,
+      }),
+    async traces() {
+      const [groups, machines, disks, processes] = await Promise.all([
+        groupsOf(stateDirectory),
+        readdir(join(stateDirectory, 'machines')).catch(() => []),
+        readdir(join(stateDirectory, 'disks')).catch(() => []),
+        processesOf('qemu-system-x86'),
+      ])
+      return [...groups, ...machines, ...disks, ...processes]
+    },
+    close: () => rm(home, { recursive: true, force: true }),
+  })
+}
