@@ -15,11 +15,13 @@ export {
 export {
   defaultMirror,
   type FetchedKernel,
+  type FetchKernelOptions,
   type FetchProgress,
   fetchKernel,
 } from './kernels/fetch-kernel.ts'
 export type { KernelRecord } from './kernels/kernel-record.ts'
 export { type KernelStore, openKernelStore } from './kernels/kernel-store.ts'
+export { type UsedKernel, type UseKernelOptions, useKernel } from './kernels/use-kernel.ts'
 export type { MachineImage, MachineImages } from './machine/machine-images.ts'
 export type { GuestKernel, MachinePlan } from './machine/machine-plan.ts'
 export type { Machine, MachineEnd, MachineSnapshot, Monitor } from './machine/monitor.ts'

@@ -6,6 +6,7 @@ import { addConfigCommands } from './config-commands.ts'
 import { addDaemonCommands } from './daemon-commands.ts'
 import { addHostCommands } from './host-commands.ts'
 import { addImageCommands } from './image-commands.ts'
+import { addKernelCommands } from './kernel-commands.ts'
 import { parseToken } from './parse-option.ts'
 import { addPolicyCommands } from './policy-commands.ts'
 import { addSecretCommands } from './secret-commands.ts'
@@ -58,6 +59,7 @@ export function makeProgram(options: {
   addAgentCommands(program, dispatch)
   addTaskCommands(program, dispatch)
   addImageCommands(program, dispatch)
+  addKernelCommands(program, dispatch)
   addSecretCommands(program, dispatch)
   addPolicyCommands(program, dispatch)
   addAuditCommands(program, dispatch)

@@ -19,7 +19,8 @@ export interface KernelFacts {
 export function inspectKernel(file: Buffer): KernelFacts {
   if (!isElf(file)) throw notElf(file)
   const elf = readElf(file)
-  if (elf.type !== elfTypes.program) throw invalidKernel('is a library or an object file')
+  if (elf.type !== elfTypes.program)
+    throw invalidKernel('is a library, or a program that may lie anywhere')
   const loads = elf.segments.filter(({ type }) => type === segmentTypes.load)
   const bytes = loads.reduce((sum, { memorySize }) => sum + memorySize, 0n)
   if (bytes > BigInt(kernelLimits.kernelBytes))

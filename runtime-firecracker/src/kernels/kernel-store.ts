@@ -25,8 +25,8 @@ export interface KernelStore {
   /** All of them, newest first. One whose record cannot be read is left out. */
   list(): Promise<readonly KernelRecord[]>
   /**
-   * Stores a kernel that was looked over. One that is there already is written again, with the new
-   * record.
+   * Stores a kernel that was looked over. One that is there already, and whole, keeps its record:
+   * it came from where it came from first.
    * @throws AegisError `exhausted` / `kernel.too-many`
    */
   add(kernel: Buffer, known: Omit<KernelRecord, 'digest' | 'sizeBytes'>): Promise<KernelRecord>
@@ -64,6 +64,8 @@ export function openKernelStore(directory: string): KernelStore {
     async add(kernel, known) {
       const digest = createHash('sha256').update(kernel).digest('hex')
       const record = { ...known, digest, sizeBytes: kernel.length }
+      const stored = await wholeRecord(directory, digest)
+      if (stored !== undefined) return stored
       const others = (await digestsIn(directory)).filter((one) => one !== digest)
       if (others.length >= kernelLimits.kernels) throw tooMany(directory)
       await removeUnfinished(directory)
@@ -121,6 +123,16 @@ async function readRecord(directory: string, digest: string): Promise<KernelReco
   const path = join(directory, digest, 'kernel.json')
   const text = await readFile(path, 'utf8').catch(undefinedIfAbsent)
   return text === undefined ? undefined : parseKernelRecord(text, path)
+}
+
+/** The record of a kernel that is there and was not damaged. */
+async function wholeRecord(directory: string, digest: string): Promise<KernelRecord | undefined> {
+  const record = await readRecord(directory, digest).catch(undefinedIfBroken)
+  if (record === undefined) return undefined
+  return check(join(directory, digest, 'vmlinux'), digest).then(
+    () => record,
+    () => undefined,
+  )
 }
 
 async function check(path: string, digest: string): Promise<void> {
