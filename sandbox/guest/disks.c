@@ -164,12 +164,12 @@ static void pivot(void) {
                "entering the root");
 }
 
-void root_enter(int limits, bool workspace_read_only) {
+void root_enter(int limits) {
   int workspace = directory("/run/scratch/workspace"), tmp = directory(tmp_place);
   int old = directory("/");
   pivot();
   mount_on("proc", "/proc", MS_NODEV | MS_NOEXEC, NULL);
-  bind(workspace, "/workspace", workspace_read_only ? MS_RDONLY : 0);
+  bind(workspace, "/workspace", 0);
   bind(tmp, "/tmp", 0);
   mount_on("sysfs", "/sys", MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL);
   bind(limits, "/sys/fs/cgroup", MS_RDONLY | MS_NOEXEC);

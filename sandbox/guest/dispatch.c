@@ -26,26 +26,63 @@ static uint8_t configuration_bytes[REQUEST_MAX]; /* Holds the names for good. */
 
 /* ---- requests ---- */
 
+enum { STEPS = 4, CONFIGURED_MAX = 4 + PROOF_BYTES + (STEPS + LISTENERS_MAX) * 16 };
+
+/*
+ * The proof, and one word per step as for listeners. A machine where one failed might be the twin of
+ * another: it does not become ready, so that whatever comes next but its end breaks the protocol.
+ */
+static size_t prove_reseed(struct guest *guest, uint8_t *at) {
+  struct configuration *configuration = &guest->configuration;
+  struct reseed result = reseed(configuration->entropy, configuration->clock_us);
+  size_t place = (size_t)(configuration->entropy - configuration_bytes);
+  explicit_bzero(configuration_bytes + place, ENTROPY_BYTES);
+  const int errors[STEPS] = {result.entropy, result.reseed, result.clock, result.proof};
+  size_t size = PROOF_BYTES;
+  memcpy(at, result.bytes, PROOF_BYTES);
+  for (int i = 0; i < STEPS; i++) {
+    const char *word = errors[i] ? errno_name(errors[i]) : "OK";
+    size += (size_t)sprintf((char *)at + size, "%s%.15s", i ? " " : "", word);
+    if (errors[i]) guest->configured = false;
+  }
+  return size;
+}
+
 static void configure(struct guest *guest, const uint8_t *bytes, size_t length) {
   struct configuration *configuration = &guest->configuration;
+  const bool had_user = configuration->has_user;
+  const uint32_t uid = configuration->uid, gid = configuration->gid;
   if (guest->configured) guest_exit(guest, "configured twice");
   memcpy(configuration_bytes, bytes, length);
   if (!configuration_parse(configuration_bytes, length, configuration))
     guest_exit(guest, "malformed CONFIGURE");
+  if (configuration->is_machine != machine_runs())
+    guest_exit(guest, "CONFIGURE for another kind of sandbox");
+  /* Who stands by since before the snapshot is who it was. */
+  if (guest->is_restored && guest->host_channels > 0 &&
+      (configuration->has_user != had_user || configuration->uid != uid || configuration->gid != gid))
+    guest_exit(guest, "another user than the command that stands by");
   guest->configured = true;
   guest->names.configuration = configuration;
 
-  uint8_t reply[4 + LISTENERS_MAX * 16];
+  uint8_t reply[CONFIGURED_MAX];
   char *text = (char *)reply + 2;
   size_t room = sizeof reply - 2;
+  if (configuration->is_machine) {
+    size_t written = prove_reseed(guest, reply + 2);
+    explicit_bzero(assembly.bytes, length);
+    text += written;
+    room -= written;
+  }
   int dns = configuration->has_dns ? dns_open() : -1;
   if (dns >= 0) guest->dns = dns;
-  reply[0] = dns >= 0 ? CONFIGURED_DNS : 0;
+  reply[0] = (uint8_t)((dns >= 0 ? CONFIGURED_DNS : 0) |
+                       (configuration->is_machine ? CONFIGURED_MACHINE : 0));
   reply[1] = (uint8_t)configuration->listener_count;
   /* One word per listener: `OK`, or why it could not be opened. */
   for (unsigned i = 0; i < configuration->listener_count; i++) {
     int error = listener_open(guest, i);
-    int n = snprintf(text, room, "%s%s", i ? " " : "", error ? errno_name(error) : "OK");
+    int n = snprintf(text, room, "%s%s", i || configuration->is_machine ? " " : "", error ? errno_name(error) : "OK");
     text += n;
     room -= (size_t)n;
   }
@@ -166,6 +203,9 @@ static void on_frame(struct guest *guest, const struct frame *frame) {
     case FRAME_STATS:
       stats_reply(guest, read_u32(frame->payload));
       return;
+    case FRAME_QUIESCE:
+      quiesce(guest);
+      return;
     case FRAME_CONFIGURE:
     case FRAME_EXEC:
       assemble(guest, frame);
@@ -187,7 +227,7 @@ static void on_frame(struct guest *guest, const struct frame *frame) {
 void handle_input(struct guest *guest) {
   struct frame frame;
   guest->wire_has_more = false;
-  while (input.start < input.end) {
+  while (input.start < input.end && !guest->is_quiet) {
     if (!output_has_room(&guest->output, 0)) {
       guest->wire_has_more = true;
       return;
@@ -195,17 +235,33 @@ void handle_input(struct guest *guest) {
     int taken = frame_parse(input.bytes + input.start, input.end - input.start, &frame);
     if (taken < 0) guest_exit(guest, "not a frame");
     if (taken == 0) break;
-    on_frame(guest, &frame);
     input.start += (size_t)taken;
+    on_frame(guest, &frame);
   }
   memmove(input.bytes, input.bytes + input.start, input.end - input.start);
   input.end -= input.start;
   input.start = 0;
 }
 
-void read_wire(struct guest *guest) {
+bool input_is_empty(void) { return input.start == input.end && assembly.type == 0; }
+
+const uint8_t *take_resume(struct guest *guest) {
+  struct frame frame;
+  int taken = frame_parse(input.bytes + input.start, input.end - input.start, &frame);
+  if (taken == 0) return NULL;
+  if (taken < 0 || frame.type != FRAME_RESUME) guest_exit(guest, "a frame before RESUME");
+  input.start += (size_t)taken;
+  return frame.payload;
+}
+
+void input_drop(void) { input.start = input.end = 0; }
+
+bool input_read(struct guest *guest) {
   ssize_t n = read(guest->wire_in, input.bytes + input.end, sizeof input.bytes - input.end);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (n <= 0) guest_exit(guest, NULL); /* The daemon is gone. */
-  input.end += (size_t)n;
+  if (n > 0) input.end += (size_t)n;
+  return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+void read_wire(struct guest *guest) {
+  if (!input_read(guest)) guest_exit(guest, NULL); /* The daemon is gone. */
 }

@@ -170,7 +170,7 @@ static _Noreturn void run_child(const struct guest *guest, const struct wiring *
   const struct rlimit no_core = {0, 0};
   status_fd = wiring->status[1];
   setsid();
-  if (!machine_enter_limits()) give_up(STEP_SETUP);
+  if (!machine_enter()) give_up(STEP_SETUP);
   if (!arrange_descriptors(guest, wiring)) give_up(STEP_SETUP);
   close_others();
   reset_signals();

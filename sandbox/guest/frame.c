@@ -17,6 +17,8 @@ static const struct rule rules[] = {
     [FRAME_CONFIGURE] = {true, ON_CONTROL, FLAG_MORE, 1, PAYLOAD_MAX},
     [FRAME_PING] = {true, ON_CONTROL, 0, 8, 8},
     [FRAME_STATS] = {true, ON_CONTROL, 0, 4, 4},
+    [FRAME_QUIESCE] = {true, ON_CONTROL, 0, 0, 0},
+    [FRAME_RESUME] = {true, ON_CONTROL, 0, GENERATION_BYTES, GENERATION_BYTES},
     [FRAME_EXEC] = {true, ON_HOST_CHANNEL, FLAG_MORE, 1, PAYLOAD_MAX},
     [FRAME_SIGNAL] = {true, ON_HOST_CHANNEL, 0, 1, 1},
     [FRAME_RESIZE] = {true, ON_HOST_CHANNEL, 0, 4, 4},
@@ -114,13 +116,15 @@ static bool parse_names(struct configuration *out, const uint8_t *at, const uint
 }
 
 /* flags u8 · uid u32 · gid u32 · listeners u16 · names u16 · suffixes u16 · pool address u32 ·
- * pool size u16 · (target u8 · address u32 · port u16)… · (address u32 · length u8 · name)… ·
+ * pool size u16 · for a machine: entropy, clock u64 · (target u8 · address u32 · port u16)… · (address u32 · length u8 · name)… ·
  * (length u8 · name)… */
 bool configuration_parse(const uint8_t *bytes, size_t length, struct configuration *out) {
-  enum { FIXED = 21, LISTENER = 7 };
-  if (length < FIXED || length > REQUEST_MAX || bytes[0] > 3) return false;
-  out->has_user = bytes[0] & 1;
-  out->has_dns = bytes[0] & 2;
+  enum { FIXED = 21, MACHINE = ENTROPY_BYTES + 8, LISTENER = 7 };
+  enum { KNOWN = CONFIGURE_USER | CONFIGURE_DNS | CONFIGURE_MACHINE };
+  if (length < FIXED || length > REQUEST_MAX || bytes[0] & ~KNOWN) return false;
+  out->has_user = bytes[0] & CONFIGURE_USER;
+  out->has_dns = bytes[0] & CONFIGURE_DNS;
+  out->is_machine = bytes[0] & CONFIGURE_MACHINE;
   out->uid = read_u32(bytes + 1);
   out->gid = read_u32(bytes + 5);
   out->listener_count = read_u16(bytes + 9);
@@ -133,6 +137,12 @@ bool configuration_parse(const uint8_t *bytes, size_t length, struct configurati
   if (out->pool_address > UINT32_MAX - POOL_MAX) return false;
 
   const uint8_t *at = bytes + FIXED, *end = bytes + length;
+  out->entropy = out->is_machine ? at : NULL;
+  if (out->is_machine) {
+    if (end - at < MACHINE) return false;
+    out->clock_us = read_u64(at + ENTROPY_BYTES);
+    at += MACHINE;
+  }
   for (unsigned i = 0; i < out->listener_count; i++, at += LISTENER) {
     if (end - at < LISTENER) return false;
     out->listeners[i] = (struct listener){at[0], read_u32(at + 1), read_u16(at + 5)};

@@ -163,6 +163,9 @@ struct guest {
   bool is_init, configured, wire_has_more;
   struct output output;
   struct configuration configuration;
+  bool is_quiet;    /* A snapshot may be taken: nothing but the wire is looked at. */
+  bool is_restored; /* Out of a snapshot, as this generation. */
+  uint8_t generation[GENERATION_BYTES];
   struct name_table names;
   int listener_fds[LISTENERS_MAX];
   bool listener_is_dual[LISTENERS_MAX]; /* Takes IPv6, too. */
@@ -192,7 +195,34 @@ _Noreturn void guest_exit(struct guest *guest, const char *why);
 /* Ends the guest because the system refused `step`; errno says why. */
 _Noreturn void guest_fail(const char *step);
 
+/* ---- main.c ---- */
+void say_hello(struct guest *guest);
+/* `in` and `out` are the wire from now on; they are closed unless they are below 3. */
+void take_wire(struct guest *guest, int in, int out);
+
+/* ---- snapshot.c: of the machine that this guest is the first process of ---- */
+/* Makes ready for a snapshot and says whether it did. */
+void quiesce(struct guest *guest);
+/* Once that is said: waits, however long, until it goes on, and says hello again. */
+void rest(struct guest *guest);
+
+/* ---- entropy.c ---- */
+bool entropy_is_there(void);
+/* What became of each step: 0 or an errno. */
+struct reseed {
+  int entropy, reseed, clock, proof;
+  uint8_t bytes[PROOF_BYTES]; /* What the generator gives from now on. */
+};
+struct reseed reseed(const uint8_t entropy[ENTROPY_BYTES], uint64_t clock_us);
+
 /* ---- dispatch.c ---- */
+/* Takes in what is there. False: the wire has ended. */
+bool input_read(struct guest *guest);
+/* Whether all that the host sent was taken in. */
+bool input_is_empty(void);
+void input_drop(void);
+/* The payload of the RESUME that has arrived; NULL: not yet. Anything else ends the guest. */
+const uint8_t *take_resume(struct guest *guest);
 void read_wire(struct guest *guest);
 /* Handles what has arrived, as long as the answers have room. */
 void handle_input(struct guest *guest);

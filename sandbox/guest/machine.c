@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 static bool runs;
+static struct arguments arguments;
 static int limits_fd = -1; /* cgroup.procs of the commands' group. */
 
 void machine_need(bool fine, const char *step) {
@@ -73,14 +75,14 @@ static void open_console(void) {
   if (console > STDERR_FILENO) close(console);
 }
 
-static void read_arguments(struct arguments *arguments) {
+static void read_arguments(void) {
   static char line[COMMAND_LINE_MAX];
   int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
   ssize_t n = fd < 0 ? -1 : read(fd, line, sizeof line - 1);
   machine_need(n >= 0, "reading /proc/cmdline");
   close(fd);
   const char *bad;
-  if (arguments_parse(line, arguments, &bad)) return;
+  if (arguments_parse(line, &arguments, &bad)) return;
   char step[96];
   snprintf(step, sizeof step, "kernel argument %.64s", bad ? bad : "aegis.wire (missing)");
   errno = EINVAL;
@@ -115,7 +117,7 @@ static void write_limit(int directory, const char *name, uint64_t value) {
 }
 
 /* A group for all commands; the guest stays outside, so that it can tell what struck them. */
-static int make_limits(const struct arguments *arguments) {
+static int make_limits(void) {
   mkdir("/run/cgroup", 0755);
   machine_need(mount("cgroup2", "/run/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0,
                "mounting the control groups");
@@ -124,14 +126,24 @@ static int make_limits(const struct arguments *arguments) {
   machine_need(mkdirat(top, "commands", 0755) == 0, "making the group of the commands");
   int group = openat(top, "commands", O_PATH | O_DIRECTORY | O_CLOEXEC);
   close(top);
-  write_limit(group, "memory.max", arguments->memory_bytes);
-  write_limit(group, "pids.max", arguments->pids);
+  write_limit(group, "memory.max", arguments.memory_bytes);
+  write_limit(group, "pids.max", arguments.pids);
   limits_fd = openat(group, "cgroup.procs", O_WRONLY | O_CLOEXEC);
   machine_need(limits_fd >= 0, "opening the group of the commands");
   return group;
 }
 
-bool machine_enter_limits(void) { return !runs || write(limits_fd, "0", 1) == 1; }
+/* Files that the host sends still arrive: what is read-only is the command's own view. */
+static bool protect_workspace(void) {
+  return unshare(CLONE_NEWNS) == 0 &&
+         mount(NULL, "/workspace", NULL,
+               MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOATIME, NULL) == 0;
+}
+
+bool machine_enter(void) {
+  return !runs || (write(limits_fd, "0", 1) == 1 &&
+                   (!arguments.workspace_read_only || protect_workspace()));
+}
 
 /* The kernel's own defaults follow its memory; here the group's limits are meant to be the ones. */
 static void lift_default_limits(void) {
@@ -156,20 +168,21 @@ static void make_network(struct guest *guest) {
   for (int i = 0; i < count; i++) watches_add(guest, sockets[i]);
 }
 
+int machine_reopen(int wire) { return wire_reopen(&arguments, wire); }
+
 int machine_boot(struct guest *guest) {
-  struct arguments arguments;
   runs = true;
   umask(022);
   mount_kernel_files();
   open_console();
-  read_arguments(&arguments);
+  read_arguments();
   load_modules();
   disks_mount();
-  int limits = make_limits(&arguments);
+  int limits = make_limits();
   lift_default_limits();
   make_network(guest);
   int wire = wire_open(&arguments);
-  root_enter(limits, arguments.workspace_read_only);
+  root_enter(limits);
   close(limits);
   machine_need(sethostname("sandbox", 7) == 0, "naming the host");
   return wire;

@@ -34,10 +34,13 @@ struct guest;
 int machine_boot(struct guest *guest);
 /* After the boot, and without a boot: false. */
 bool machine_runs(void);
+/* The wire again, after whoever held its other end let go of it: `wire`, or a new one. */
+int machine_reopen(int wire);
 /* Ends the machine at once. Everybody else is dead by now. */
 _Noreturn void machine_power_off(void);
-/* In a command that is about to start: puts it where the limits are. True also without a machine. */
-bool machine_enter_limits(void);
+/* In a command that is about to start: puts it where its limits are, and its view of /workspace. True
+ * also without a machine. */
+bool machine_enter(void);
 /* /workspace becomes the agent's. */
 bool machine_own_workspace(uint32_t uid, uint32_t gid);
 
@@ -46,12 +49,13 @@ bool machine_own_workspace(uint32_t uid, uint32_t gid);
 /* Everything mounted below /run, with the new root at `new_root`. */
 void disks_mount(void);
 /* Makes `new_root` the root, and in it what every sandbox has; `limits` is the group to show. */
-void root_enter(int limits, bool workspace_read_only);
+void root_enter(int limits);
 extern const char new_root[];
 
 /* ---- wire-port.c ---- */
 
 int wire_open(const struct arguments *arguments);
+int wire_reopen(const struct arguments *arguments, int wire);
 
 /* ---- of all of them ---- */
 

@@ -71,8 +71,9 @@ static unsigned channel_slot(unsigned index) { return SLOT_CHANNELS + CHANNEL_SL
 /* Says what to wait for; returns how long. */
 static int prepare(void) {
   bool has_room = output_has_room(&guest.output, 0);
-  bool may_accept = relay_may_accept(&guest);
-  int timeout_ms = (guest.more_to_reap || guest.wire_has_more) && has_room ? 0 : -1;
+  bool may_accept = guest.configured && relay_may_accept(&guest);
+  bool reaps = guest.more_to_reap && guest.configured;
+  int timeout_ms = (reaps || guest.wire_has_more) && has_room ? 0 : -1;
   if (!pace_allows(&guest.accepting) && timeout_ms < 0) timeout_ms = 1;
   want(SLOT_WIRE_IN, guest.wire_in, guest.wire_has_more ? 0 : POLLIN);
   want(SLOT_WIRE_OUT, guest.output.fd, guest.output.start < guest.output.end ? POLLOUT : 0);
@@ -90,14 +91,14 @@ static int prepare(void) {
     struct channel *channel = &guest.channels[i];
     unsigned slot = channel_slot(i);
     if (channel->kind != CHANNEL_FREE) polled_count = slot + CHANNEL_SLOTS;
-    bool file = channel->kind == CHANNEL_GET || channel->kind == CHANNEL_FREE;
+    bool file = channel->kind == CHANNEL_GET || channel->kind == CHANNEL_FREE || !guest.configured;
     bool out = !file && outflow_may_read(&guest, &channel->out[0]);
     bool error = !file && outflow_may_read(&guest, &channel->out[1]);
     bool eot_pending = channel->kind == CHANNEL_EXEC && channel->in.ended;
     want(slot + CHANNEL_IN, channel->in.fd, channel->in.used > 0 || eot_pending ? POLLOUT : 0);
     want(slot + CHANNEL_OUT, channel->out[0].fd, out ? POLLIN : 0);
     want(slot + CHANNEL_ERROR, channel->out[1].fd, error ? POLLIN : 0);
-    want(slot + CHANNEL_STATUS, channel->status_fd, channel->kind == CHANNEL_EXEC ? POLLIN : 0);
+    want(slot + CHANNEL_STATUS, channel->status_fd, channel->kind == CHANNEL_EXEC && guest.configured ? POLLIN : 0);
     if (channel->kind == CHANNEL_GET && outflow_may_read(&guest, &channel->out[0])) timeout_ms = 0;
     bool draining = channel->kind == CHANNEL_EXEC && !channel->alive && !channel->close_sent;
     if (draining && timeout_ms < 0) timeout_ms = 50;
@@ -145,10 +146,10 @@ static void serve(void) {
     if (count < 0 && errno != EINTR) guest_fail("poll");
     if (count < 0) continue;
     /* Whoever was served first is served last next time. */
-    serve_channels(first++ % CHANNELS_MAX);
+    if (guest.configured) serve_channels(first++ % CHANNELS_MAX);
     if (ready(SLOT_SIGNALS) && read(guest.signals, ignored, sizeof ignored) > 0)
       guest.more_to_reap = true;
-    if (guest.more_to_reap && output_has_room(&guest.output, 0)) reap(&guest);
+    if (guest.more_to_reap && guest.configured && output_has_room(&guest.output, 0)) reap(&guest);
     if (ready(SLOT_WIRE_IN)) read_wire(&guest);
     handle_input(&guest);
     if (ready(SLOT_DNS)) dns_ready(&guest);
@@ -158,21 +159,23 @@ static void serve(void) {
       while (ready(SLOT_LISTENERS + i) && relay_may_accept(&guest) && relay_accept(&guest, i))
         continue;
     if (!output_flush(&guest.output)) guest_exit(&guest, NULL);
+    if (guest.is_quiet && guest.output.start == guest.output.end) rest(&guest);
   }
 }
 
 /* ---- start ---- */
 
-static void take_wire(int in, int out) {
-  guest.wire_in = fcntl(in, F_DUPFD_CLOEXEC, 10);
-  guest.output.fd = fcntl(out, F_DUPFD_CLOEXEC, 10);
+void take_wire(struct guest *taking, int in, int out) {
+  taking->wire_in = fcntl(in, F_DUPFD_CLOEXEC, 10);
+  taking->output.fd = fcntl(out, F_DUPFD_CLOEXEC, 10);
   int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (guest.wire_in < 0 || guest.output.fd < 0 || nothing < 0) guest_fail("taking the wire");
+  if (taking->wire_in < 0 || taking->output.fd < 0 || nothing < 0) guest_fail("taking the wire");
   dup2(nothing, STDIN_FILENO);
   dup2(nothing, STDOUT_FILENO);
+  close(nothing);
   if (in > STDERR_FILENO) close(in);
-  fcntl(guest.wire_in, F_SETFL, O_NONBLOCK);
-  fcntl(guest.output.fd, F_SETFL, O_NONBLOCK);
+  fcntl(taking->wire_in, F_SETFL, O_NONBLOCK);
+  fcntl(taking->output.fd, F_SETFL, O_NONBLOCK);
 }
 
 static void remember_score(void) {
@@ -214,14 +217,21 @@ static void watch_children(void) {
   if (guest.signals < 0) guest_fail("signalfd");
 }
 
-static void say_hello(void) {
-  uint8_t hello[8];
+void say_hello(struct guest *saying) {
+  enum { PLAIN = 8 };
+  uint8_t hello[PLAIN + GENERATION_BYTES];
   bool terminal = access("/dev/ptmx", R_OK | W_OK) == 0;
   write_u32(hello, HELLO_MAGIC);
   write_u16(hello + 4, PROTOCOL_VERSION);
-  write_u16(hello + 6, (uint16_t)((guest.is_init ? HELLO_INIT : 0) | (terminal ? HELLO_TERMINAL : 0)));
-  output_frame(&guest.output, FRAME_HELLO, 0, 0, hello, sizeof hello);
-  if (!output_flush(&guest.output)) guest_exit(&guest, NULL);
+  bool machine = machine_runs(), entropy = machine && entropy_is_there();
+  write_u16(hello + 6,
+            (uint16_t)((saying->is_init ? HELLO_INIT : 0) | (terminal ? HELLO_TERMINAL : 0) |
+                       (machine ? HELLO_MACHINE : 0) | (entropy ? HELLO_ENTROPY : 0) |
+                       (saying->is_restored ? HELLO_RESTORED : 0)));
+  memcpy(hello + PLAIN, saying->generation, GENERATION_BYTES);
+  output_frame(&saying->output, FRAME_HELLO, 0, 0, hello,
+               saying->is_restored ? sizeof hello : (size_t)PLAIN);
+  if (!output_flush(&saying->output)) guest_exit(saying, NULL);
 }
 
 int main(int argc, char **argv) {
@@ -243,7 +253,7 @@ int main(int argc, char **argv) {
   guest.dns = -1;
   for (i = 0; i < LISTENERS_MAX; i++) guest.listener_fds[i] = -1;
   if (watch > STDERR_FILENO) watches_take(&guest, watch);
-  take_wire(in, out);
+  take_wire(&guest, in, out);
   remember_score();
   /* From here on no process of the same user can look into this one. */
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) guest_fail("PR_SET_DUMPABLE");
@@ -251,6 +261,6 @@ int main(int argc, char **argv) {
   set_descriptor_limit();
   raise_loopback();
   watch_children();
-  say_hello();
+  say_hello(&guest);
   serve();
 }

@@ -84,6 +84,12 @@ static int open_vsock(unsigned port) {
   return fd;
 }
 
+int wire_reopen(const struct arguments *arguments, int wire) {
+  if (arguments->is_vsock) return open_vsock(arguments->vsock_port);
+  machine_need(machine_wait(port_is_held, &wire), "waiting for the host at the port");
+  return wire;
+}
+
 int wire_open(const struct arguments *arguments) {
   return arguments->is_vsock ? open_vsock(arguments->vsock_port) : open_port(arguments->port_name);
 }

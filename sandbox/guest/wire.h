@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum {
-  PROTOCOL_VERSION = 3,
+  PROTOCOL_VERSION = 4,
   HELLO_MAGIC = 0x41454749, /* "AEGI" */
 
   FRAME_MAX = 32768,
@@ -26,6 +26,9 @@ enum {
   SUFFIXES_MAX = 128,
   POOL_MAX = 1024, /* Names below suffixes, in a whole session. */
   NAME_BYTES_MAX = 253,
+  ENTROPY_BYTES = 64,    /* From the host, for a machine. */
+  PROOF_BYTES = 32,      /* Of the generator, after it took them. */
+  GENERATION_BYTES = 16, /* Names one life of a machine that came out of a snapshot. */
 
   HOST_CHANNELS_MAX = 64,
   RELAY_CHANNELS_MAX = 256,
@@ -49,6 +52,9 @@ enum frame_type {
   FRAME_STATS = 6,
   FRAME_STATS_REPLY = 7,
   FRAME_NOTICE = 8,
+  FRAME_QUIESCE = 9,
+  FRAME_QUIET = 10,
+  FRAME_RESUME = 11,
 
   FRAME_EXEC = 16,
   FRAME_STARTED = 17,
@@ -69,8 +75,15 @@ enum { FLAG_MORE = 1 };                  /* EXEC, CONFIGURE: another fragment fo
 enum { STREAM_MAIN = 0, STREAM_ERROR = 1 }; /* DATA, END, WINDOW: which stream of the channel. */
 enum { NOTICE_DNS_DENIED = 1, NOTICE_DNS_ANSWERED = 2, NOTICE_CONNECT_DENIED = 3 };
 enum { TARGET_AGENT_API = 0, TARGET_TCP = 1, TARGET_PROXY = 2 };
-enum { HELLO_INIT = 1, HELLO_TERMINAL = 2 };
-enum { CONFIGURED_DNS = 1 };
+enum {
+  HELLO_INIT = 1,
+  HELLO_TERMINAL = 2,
+  HELLO_MACHINE = 4, /* The kernel is its own. */
+  HELLO_ENTROPY = 8, /* That kernel's generator is seeded already. */
+  HELLO_RESTORED = 16,
+};
+enum { CONFIGURE_USER = 1, CONFIGURE_DNS = 2, CONFIGURE_MACHINE = 4 };
+enum { CONFIGURED_DNS = 1, CONFIGURED_MACHINE = 2 };
 enum { EXIT_CODE = 0, EXIT_SIGNAL = 1 };
 enum { EXIT_DISK_FULL = 1, EXIT_OOM_KILL = 2, EXIT_PIDS_REFUSED = 4 };
 
@@ -117,7 +130,9 @@ struct suffix {
 };
 
 struct configuration {
-  bool has_user, has_dns;
+  bool has_user, has_dns, is_machine;
+  uint64_t clock_us;       /* Since 1970; as the entropy only for a machine. */
+  const uint8_t *entropy;
   uint32_t uid, gid, pool_address;
   unsigned listener_count, name_count, suffix_count, pool_size;
   struct listener listeners[LISTENERS_MAX];

@@ -11,6 +11,8 @@ export interface ExecProcessOptions {
   readonly link: WireLink
   readonly id: number
   readonly outputLimitBytes: number
+  /** It runs already, and waits for its first input. */
+  readonly standsBy?: boolean
   /** The command printed more than it may. */
   readonly onOutputLimit: () => void
 }
@@ -44,6 +46,10 @@ export class ExecProcess implements SandboxProcess, Channel {
       link.sendOn(FrameType.data, id, payload),
     )
     this.#output = [receive(0), receive(1)]
+    if (options.standsBy) {
+      this.#state = 'running'
+      this.#startWaiter.resolve({ state: 'started' })
+    }
   }
 
   get start(): Promise<Start> {

@@ -11,6 +11,16 @@ export function sessionEnded(cause: LimitCause | undefined): AegisError {
   })
 }
 
+/** Why a machine is not ready for a snapshot. */
+export function notQuiet({ step, errno }: Reason): AegisError {
+  return new AegisError(
+    'conflict',
+    'guest.busy',
+    `The machine did not come to rest for a snapshot (${step}: ${errno}); let no more than one command run, and let it wait for its first input`,
+    { details: { step, errno } },
+  )
+}
+
 /** What `connectGuest` says when the session ended before it began. */
 export function neverReady(cause: LimitCause | undefined, failure: Error | undefined): AegisError {
   return new AegisError(

@@ -12,14 +12,16 @@ import { checkCommand, checkFile, checkPath } from './check-request.ts'
 import { ConnectChannel } from './connect-channel.ts'
 import { ExecProcess } from './exec-process.ts'
 import { FileGet, FilePut } from './file-transfer.ts'
-import { fileFailure, fileTooLarge, sessionEnded, startFailure } from './guest-failure.ts'
+import { fileFailure, fileTooLarge, notQuiet, sessionEnded, startFailure } from './guest-failure.ts'
 import { agentApiListener } from './guest-network.ts'
 import { Handshake } from './handshake.ts'
+import { type MachineGuest, makeIncarnation, type QuietGuest } from './machine-guest.ts'
 import { makePinger, type Pinger } from './pinger.ts'
 import { makeRateLimit } from './rate-limit.ts'
 import { StatsRequests } from './stats-requests.ts'
 import { type Frame, FrameType, ProtocolViolation } from './wire/frame.ts'
 import { NOTICE_BURST, NOTICES_PER_SECOND } from './wire/limits.ts'
+import { parseQuiet, type QuietReport } from './wire/machine-messages.ts'
 import {
   encodeExec,
   encodeGet,
@@ -46,6 +48,8 @@ export interface GuestOptions {
   readonly names?: readonly GuestName[]
   /** Names that get an address when they are looked up. Default: none. */
   readonly pool?: GuestPool
+  /** The guest is the first process of a machine. Absent: of a sandbox that shares a kernel. */
+  readonly machine?: MachineGuest
   /** How long the guest may take to say hello and be configured. Default 10,000. */
   readonly helloTimeoutMs?: number
   /** Pause between two pings. Default 5,000. */
@@ -72,6 +76,15 @@ export interface GuestSession {
   /** What the guest can see; a runtime may overlay what its limits group counts. */
   stats(signal: AbortSignal): Promise<SandboxStats>
   /**
+   * Has a machine get ready for a snapshot: no more than one command runs, which nobody has written
+   * to and which waits. Nothing can be asked of this session afterwards but to be closed; the machine
+   * goes on, for some seconds without a wire, and comes back as `machine.restored` of another session.
+   * @throws AegisError `conflict` / `guest.busy` it does not come to rest; the session goes on
+   */
+  quiesce(signal: AbortSignal): Promise<QuietGuest>
+  /** The command that stood by when the snapshot was taken that this machine comes from. */
+  readonly standby: SandboxProcess | undefined
+  /**
    * Resolves once: undefined after `close`, else `protocol_violation`, `guest_unresponsive`,
    * `output_limit` or `sandbox_lost`.
    */
@@ -96,10 +109,12 @@ export class Session implements GuestSession {
   readonly #handshake: Handshake
   readonly #stats = new StatsRequests()
   readonly #mayNotify = makeRateLimit(NOTICE_BURST, NOTICES_PER_SECOND)
-  readonly #pinger: Pinger
+  #pinger: Pinger
   readonly #endWaiter = Promise.withResolvers<LimitCause | undefined>()
   #cause: LimitCause | undefined
+  #quiet: PromiseWithResolvers<QuietReport> | undefined
   failure: Error | undefined
+  standby: SandboxProcess | undefined
 
   constructor(stream: Duplex, options: GuestOptions) {
     this.#options = options
@@ -108,18 +123,16 @@ export class Session implements GuestSession {
       onConnect: (frame, adopt) => this.#connect(frame, adopt),
       onEnd: (cause, failure) => this.#end(cause, failure),
     })
-    this.#handshake = new Handshake(this.#link, {
+    const incarnation = makeIncarnation(options.machine)
+    const configuration = {
       ...(options.user && { user: options.user }),
       listeners: options.listeners ?? [agentApiListener],
       names: options.names ?? [],
       ...(options.pool && { pool: options.pool }),
-    })
-    this.#pinger = makePinger({
-      intervalMs: options.pingIntervalMs ?? 5_000,
-      timeoutMs: options.pingTimeoutMs ?? 15_000,
-      send: (token) => this.#link.send(FrameType.ping, 0, token),
-      onSilence: () => this.#link.end('guest_unresponsive'),
-    })
+    }
+    this.#handshake = new Handshake(this.#link, configuration, incarnation)
+    this.#pinger = this.#makePinger()
+    if (incarnation.generation) this.#link.send(FrameType.resume, 0, incarnation.generation)
   }
 
   /** Resolves when the guest was configured; rejects with what kept it from that. */
@@ -144,21 +157,24 @@ export class Session implements GuestSession {
     this.#link.end(undefined)
   }
 
+  async quiesce(signal: AbortSignal): Promise<QuietGuest> {
+    this.#mustBeOpen(signal)
+    // From now on the guest must find nothing on the wire that belongs to this session.
+    this.#pinger.stop()
+    this.#quiet = Promise.withResolvers()
+    this.#link.send(FrameType.quiesce, 0)
+    const { channel, obstacle } = await abortable(this.#quiet.promise, signal, () => this.close())
+    if (!obstacle) return channel === 0 ? {} : { standby: channel }
+    this.#quiet = undefined
+    this.#pinger = this.#makePinger()
+    this.#pinger.begin()
+    throw notQuiet(obstacle)
+  }
+
   async exec(command: ExecCommand, signal: AbortSignal): Promise<SandboxProcess> {
     this.#mustBeOpen(signal)
     checkCommand(command)
-    const link = this.#link
-    const process = link.open(
-      FrameType.exec,
-      encodeExec(command),
-      (id) =>
-        new ExecProcess({
-          link,
-          id,
-          outputLimitBytes: this.#options.outputLimitBytes,
-          onOutputLimit: () => link.end('output_limit'),
-        }),
-    )
+    const process = this.#link.open(FrameType.exec, encodeExec(command), (id) => this.#process(id))
     const start = await abortable(process.start, signal, () => process.abandon())
     if (start.state === 'lost') throw sessionEnded(start.cause)
     if (start.state === 'refused') throw startFailure(command.argv, command.cwd, start.reason)
@@ -226,9 +242,28 @@ export class Session implements GuestSession {
     if (transfer.state === 'lost') throw sessionEnded(transfer.cause)
   }
 
+  #process(id: number, standsBy = false): ExecProcess {
+    return new ExecProcess({
+      link: this.#link,
+      id,
+      standsBy,
+      outputLimitBytes: this.#options.outputLimitBytes,
+      onOutputLimit: () => this.#link.end('output_limit'),
+    })
+  }
+
+  #makePinger(): Pinger {
+    return makePinger({
+      intervalMs: this.#options.pingIntervalMs ?? 5_000,
+      timeoutMs: this.#options.pingTimeoutMs ?? 15_000,
+      send: (token) => this.#link.send(FrameType.ping, 0, token),
+      onSilence: () => this.#link.end('guest_unresponsive'),
+    })
+  }
+
   #mustBeOpen(signal: AbortSignal): void {
     signal.throwIfAborted()
-    if (this.#link.ended) throw sessionEnded(this.#cause)
+    if (this.#link.ended || this.#quiet) throw sessionEnded(this.#cause)
   }
 
   #receive(frame: Frame): void {
@@ -238,6 +273,7 @@ export class Session implements GuestSession {
         return
       case FrameType.configured:
         this.#handshake.configured(frame)
+        this.#adoptStandby()
         return
       default:
         if (!this.#handshake.isDone) throw new ProtocolViolation('Words before CONFIGURED')
@@ -249,6 +285,9 @@ export class Session implements GuestSession {
     switch (frame.type) {
       case FrameType.pong:
         this.#pinger.answer(frame.payload)
+        return
+      case FrameType.quiet:
+        this.#settle(parseQuiet(frame.payload))
         return
       case FrameType.statsReply:
         this.#stats.answer(frame.payload)
@@ -264,7 +303,23 @@ export class Session implements GuestSession {
     }
   }
 
+  #adoptStandby(): void {
+    const id = this.#options.machine?.restored?.standby
+    if (id === undefined || !this.#handshake.isDone) return
+    this.standby = this.#link.adopt(id, () => this.#process(id, true))
+  }
+
+  /** Both ends have to agree on what is open. */
+  #settle(report: QuietReport): void {
+    const open = this.#link.openChannels
+    const agreed =
+      report.obstacle || open.join() === (report.channel === 0 ? '' : `${report.channel}`)
+    if (!this.#quiet || !agreed) throw new ProtocolViolation('QUIET that was not asked for')
+    this.#quiet.resolve(report)
+  }
+
   #connect(frame: Frame, adopt: (channel: ConnectChannel) => void): void {
+    if (!this.#handshake.isDone) throw new ProtocolViolation('CONNECT before CONFIGURED')
     const target = parseConnect(frame.payload)
     const channel = new ConnectChannel(this.#link, frame.channel)
     adopt(channel)
@@ -277,6 +332,7 @@ export class Session implements GuestSession {
     this.#pinger.stop()
     this.#stats.lose()
     this.#handshake.lose(cause, failure)
+    this.#quiet?.reject(sessionEnded(cause))
     this.#endWaiter.resolve(cause)
   }
 }

@@ -23,6 +23,7 @@ export function makePinger({ intervalMs, timeoutMs, send, onSilence }: PingerOpt
   let stopped = false
 
   const after = (ms: number, action: () => void) => {
+    if (stopped) return
     timer = setTimeout(action, ms)
     timer.unref()
   }
@@ -40,9 +41,7 @@ export function makePinger({ intervalMs, timeoutMs, send, onSilence }: PingerOpt
   }
 
   return {
-    begin: () => {
-      if (!stopped) after(intervalMs, ping)
-    },
+    begin: () => after(intervalMs, ping),
     answer: (token) => {
       if (!expected?.equals(token)) throw new ProtocolViolation('PONG to no ping')
       expected = undefined

@@ -1,10 +1,12 @@
 import {
   FRAME_MAX_BYTES,
+  GENERATION_BYTES,
   GUEST_CHANNEL_BIT,
   HEADER_BYTES,
   LISTENERS_MAX,
   NAME_MAX_BYTES,
   PAYLOAD_MAX_BYTES,
+  PROOF_BYTES,
   REASON_MAX_BYTES,
 } from './limits.ts'
 
@@ -17,6 +19,9 @@ export const FrameType = {
   stats: 6,
   statsReply: 7,
   notice: 8,
+  quiesce: 9,
+  quiet: 10,
+  resume: 11,
 
   exec: 16,
   started: 17,
@@ -60,16 +65,17 @@ interface Rule {
   readonly most: number
 }
 
-/** Two numbers, and a word of at most 16 letters per listener. */
-const configuredMaxBytes = 2 + 17 * LISTENERS_MAX
+/** Two numbers, a proof, and a word of at most 16 letters per step and per listener. */
+const configuredMaxBytes = 2 + PROOF_BYTES + 17 * (4 + LISTENERS_MAX)
 
 /** What a guest may send; anything else is a violation. */
 const fromGuest: readonly Rule[] = [
-  { type: FrameType.hello, on: 'session', flags: 0, least: 8, most: 8 },
+  { type: FrameType.hello, on: 'session', flags: 0, least: 8, most: 8 + GENERATION_BYTES },
   { type: FrameType.configured, on: 'session', flags: 0, least: 2, most: configuredMaxBytes },
   { type: FrameType.pong, on: 'session', flags: 0, least: 8, most: 8 },
   { type: FrameType.statsReply, on: 'session', flags: 0, least: 48, most: 48 },
   { type: FrameType.notice, on: 'session', flags: 0, least: 2, most: 5 + NAME_MAX_BYTES },
+  { type: FrameType.quiet, on: 'session', flags: 0, least: 4, most: 4 + REASON_MAX_BYTES },
   { type: FrameType.started, on: 'host-channel', flags: 0, least: 0, most: 0 },
   { type: FrameType.exit, on: 'host-channel', flags: 0, least: 28, most: 28 },
   { type: FrameType.connect, on: 'guest-channel', flags: 0, least: 3, most: 3 + NAME_MAX_BYTES },

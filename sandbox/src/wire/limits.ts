@@ -1,5 +1,5 @@
 /** The fixed sizes of the wire protocol; docs/reference/wire-protocol.md explains each. */
-export const PROTOCOL_VERSION = 3
+export const PROTOCOL_VERSION = 4
 export const HELLO_MAGIC = 0x41454749
 
 export const FRAME_MAX_BYTES = 32_768
@@ -9,6 +9,11 @@ export const PAYLOAD_MAX_BYTES = FRAME_MAX_BYTES - HEADER_BYTES
 export const REQUEST_MAX_BYTES = 1 << 20
 export const VECTOR_MAX = 4_096
 export const PATH_MAX_BYTES = 4_095
+/** What a machine is given for its random numbers, and what it shows of them afterwards. */
+export const ENTROPY_BYTES = 64
+export const PROOF_BYTES = 32
+/** Names one life of a machine that came out of a snapshot. */
+export const GENERATION_BYTES = 16
 export const NAME_MAX_BYTES = 253
 export const REASON_MAX_BYTES = 64
 export const LISTENERS_MAX = 64

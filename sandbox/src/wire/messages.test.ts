@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { FrameType, ProtocolViolation } from './frame.ts'
+import { parseQuiet } from './machine-messages.ts'
 import {
   encodeConfiguration,
   encodeExec,
@@ -17,8 +18,9 @@ const payload = (minLength: number, maxLength: number) =>
   fc.uint8Array({ minLength, maxLength }).map((array) => Buffer.from(array))
 
 it.each([
-  ['HELLO', payload(8, 8), parseHello],
-  ['CONFIGURED', payload(2, 1090), parseConfigured],
+  ['HELLO', payload(8, 24), parseHello],
+  ['CONFIGURED', payload(2, 1190), parseConfigured],
+  ['QUIET', payload(4, 68), parseQuiet],
   ['STATS_REPLY', payload(48, 48), parseStatsReply],
   ['EXIT', payload(28, 28), parseExit],
   ['CONNECT', payload(3, 256), parseConnect],
@@ -134,6 +136,46 @@ it('reads an end by code, by signal, and with the limits that were met', () => {
   expect(() => exit(0, 0, 8)).toThrow(ProtocolViolation)
 })
 
+it('reads what a machine says of itself', () => {
+  const hello = (features: number, generation = 0) => {
+    const bytes = Buffer.alloc(8 + generation, 7)
+    bytes.write('AEGI')
+    bytes.writeUInt16BE(4, 4)
+    bytes.writeUInt16BE(features, 6)
+    return parseHello(bytes)
+  }
+  expect(hello(1 | 2)).toMatchObject({ machine: false, generation: undefined })
+  expect(hello(4 | 8)).toMatchObject({ machine: true, generation: undefined })
+  expect(hello(4 | 16, 16)).toMatchObject({ machine: true, generation: Buffer.alloc(16, 7) })
+  for (const [features, generation] of [
+    [8],
+    [16, 16],
+    [4 | 16],
+    [4, 16],
+    [4 | 16, 8],
+    [32],
+  ] as const)
+    expect(() => hello(features, generation)).toThrow(ProtocolViolation)
+})
+
+it('reads how a machine got its random numbers', () => {
+  const proof = Buffer.alloc(32, 9)
+  const report = (words: string) =>
+    parseConfigured(Buffer.concat([Buffer.of(3, 1), proof, Buffer.from(words)]))
+  expect(report('OK OK OK OK OK')).toEqual({
+    dns: true,
+    listeners: [undefined],
+    reseed: { proof, failed: undefined },
+  })
+  expect(report('OK EPERM OK EIO EADDRINUSE')).toMatchObject({
+    listeners: ['EADDRINUSE'],
+    reseed: { failed: { step: 'reseed', errno: 'EPERM' } },
+  })
+  for (const words of ['', 'OK', 'OK OK OK OK', 'OK OK OK OK OK OK', 'OK OK OK OK ok'])
+    expect(() => report(words)).toThrow(ProtocolViolation)
+  expect(() => parseConfigured(Buffer.from([2, 0, 1, 2, 3]))).toThrow(ProtocolViolation)
+})
+
 it('refuses a number beyond what can be true', () => {
   const bytes = Buffer.alloc(48, 0xff)
   expect(() => parseStatsReply(bytes)).toThrow(ProtocolViolation)
@@ -158,6 +200,12 @@ it('writes commands and configurations as the reference describes them', () => {
       .concat(['01', '7f000001', '01bb', 'c6120001', '03', '612e62', '03', '632e64'])
       .join(''),
   )
+  const machine = encodeConfiguration({
+    listeners: [],
+    names: [],
+    machine: { entropy: Buffer.alloc(64, 0xab), clockMs: 1.5 },
+  })
+  expect(machine.toString('hex')).toBe(`06${'0'.repeat(40)}${'ab'.repeat(64)}00000000000005dc`)
   const bad = (name: string, address: string) =>
     encodeConfiguration({ listeners: [], names: [{ name, address }] })
   expect(() => bad('A.b', '1.2.3.4')).toThrow(RangeError)

@@ -16,7 +16,23 @@ import {
   isIpv6,
 } from './addresses.ts'
 import { type Frame, FrameType, ProtocolViolation } from './frame.ts'
-import { HELLO_MAGIC, LISTENERS_MAX, NAMES_MAX, POOL_MAX, SUFFIXES_MAX } from './limits.ts'
+import {
+  GENERATION_BYTES,
+  HELLO_MAGIC,
+  LISTENERS_MAX,
+  NAMES_MAX,
+  POOL_MAX,
+  PROOF_BYTES,
+  SUFFIXES_MAX,
+} from './limits.ts'
+import {
+  encodeMachine,
+  type MachineConfiguration,
+  parseReason,
+  type ReseedReport,
+  reseedReport,
+  reseedSteps,
+} from './machine-messages.ts'
 import { signalName } from './signals.ts'
 
 /** Where the guest listens inside, and what a connection to it means. */
@@ -49,6 +65,8 @@ export interface GuestConfiguration {
   readonly listeners: readonly GuestListener[]
   readonly names: readonly GuestName[]
   readonly pool?: GuestPool
+  /** For a guest whose kernel is its own. */
+  readonly machine?: MachineConfiguration
 }
 
 /** What the guest said about itself. */
@@ -57,12 +75,18 @@ export interface GuestHello {
   /** It is the init of its PID namespace. */
   readonly isInit: boolean
   readonly terminal: boolean
+  /** The kernel is its own. */
+  readonly machine: boolean
+  /** Out of a snapshot: as this generation. */
+  readonly generation: Buffer | undefined
 }
 
 export interface GuestConfigured {
   readonly dns: boolean
   /** Per listener: undefined when it is open, else the errno's name. */
   readonly listeners: readonly (string | undefined)[]
+  /** From a machine, and from nobody else. */
+  readonly reseed: ReseedReport | undefined
 }
 
 /** How a channel was closed: in good order, or at which step and with which errno it failed. */
@@ -73,14 +97,14 @@ const target = { 'agent-api': 0, tcp: 1, proxy: 2 } as const
 const notice = { dnsDenied: 1, dnsAnswered: 2, connectDenied: 3 } as const
 
 export function encodeConfiguration(configuration: GuestConfiguration): Buffer {
-  const { user, listeners, names, pool } = configuration
+  const { user, listeners, names, pool, machine } = configuration
   const { suffixes, first, size } = pool ?? { suffixes: [], first: '0.0.0.0', size: 0 }
   if (listeners.length > LISTENERS_MAX || names.length > NAMES_MAX)
     throw new RangeError(`A guest takes ${LISTENERS_MAX} listeners and ${NAMES_MAX} names`)
   if (suffixes.length > SUFFIXES_MAX || size > POOL_MAX)
     throw new RangeError(`A guest takes ${SUFFIXES_MAX} suffixes and ${POOL_MAX} names below them`)
   const fixed = Buffer.alloc(21)
-  fixed.writeUInt8((user ? 1 : 0) | 2, 0)
+  fixed.writeUInt8((user ? 1 : 0) | 2 | (machine ? 4 : 0), 0)
   fixed.writeUInt32BE(user?.uid ?? 0, 1)
   fixed.writeUInt32BE(user?.gid ?? 0, 5)
   fixed.writeUInt16BE(listeners.length, 9)
@@ -90,6 +114,7 @@ export function encodeConfiguration(configuration: GuestConfiguration): Buffer {
   fixed.writeUInt16BE(size, 19)
   return Buffer.concat([
     fixed,
+    ...(machine ? [encodeMachine(machine)] : []),
     ...listeners.map(encodeListener),
     ...names.flatMap(({ name, address }) => [encodeAddress(address), encodeName(name)]),
     ...suffixes.map(encodeName),
@@ -145,23 +170,38 @@ export function parseHello(payload: Buffer): GuestHello {
   if (payload.readUInt32BE(0) !== HELLO_MAGIC)
     throw new ProtocolViolation('The guest did not say hello')
   const features = payload.readUInt16BE(6)
-  if (features > 3) throw new ProtocolViolation(`Unknown features in hello: ${features}`)
+  const restored = (features & 16) !== 0
+  const machine = (features & 4) !== 0
+  const odd = features > 31 || (features > 7 && !machine)
+  if (odd || payload.length !== (restored ? 8 + GENERATION_BYTES : 8))
+    throw new ProtocolViolation(`Unknown features in hello: ${features}`)
   return {
     version: payload.readUInt16BE(4),
     isInit: (features & 1) !== 0,
     terminal: (features & 2) !== 0,
+    machine,
+    generation: restored ? payload.subarray(8) : undefined,
   }
 }
 
 export function parseConfigured(payload: Buffer): GuestConfigured {
   const flags = payload.readUInt8(0)
   const count = payload.readUInt8(1)
-  const text = payload.toString('latin1', 2)
+  const isMachine = (flags & 2) !== 0
+  const text = payload.toString('latin1', isMachine ? 2 + PROOF_BYTES : 2)
   const words = text === '' ? [] : text.split(' ')
+  const steps = isMachine ? reseedSteps.length : 0
   const valid =
-    flags <= 1 && words.length === count && words.every((w) => /^(OK|E[A-Z0-9]+)$/.test(w))
+    flags <= 3 && words.length === steps + count && words.every((w) => /^(OK|E[A-Z0-9]+)$/.test(w))
   if (!valid) throw new ProtocolViolation('Malformed CONFIGURED')
-  return { dns: flags === 1, listeners: words.map((word) => (word === 'OK' ? undefined : word)) }
+  const failures = words.map((word) => (word === 'OK' ? undefined : word))
+  return {
+    dns: (flags & 1) !== 0,
+    listeners: failures.slice(steps),
+    reseed: isMachine
+      ? reseedReport(payload.subarray(2, 2 + PROOF_BYTES), failures.slice(0, steps))
+      : undefined,
+  }
 }
 
 export function parseStatsReply(payload: Buffer): { id: number; stats: SandboxStats } {
@@ -250,10 +290,9 @@ function parseDestination(family: number, bytes: Buffer): string | undefined {
 /** @throws ProtocolViolation unless empty or `step ERRNO` */
 export function parseClose(frame: Frame): CloseReason {
   if (frame.payload.length === 0) return undefined
-  const match = /^([a-z]{1,16}) (E[A-Z0-9]{1,20})$/.exec(frame.payload.toString('latin1'))
-  if (frame.type !== FrameType.close || !match?.[1] || !match[2])
-    throw new ProtocolViolation('Malformed CLOSE')
-  return { step: match[1], errno: match[2] }
+  const reason = parseReason(frame.payload)
+  if (frame.type !== FrameType.close || !reason) throw new ProtocolViolation('Malformed CLOSE')
+  return reason
 }
 
 /** A count that a guest claims; beyond 2^53 it cannot be true. */

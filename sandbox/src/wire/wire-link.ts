@@ -82,6 +82,20 @@ export class WireLink {
     return channel
   }
 
+  /** Takes over a channel that was opened before this session began; later ones come after it. */
+  adopt<C extends Channel>(id: number, make: (id: number) => C): C {
+    const channel = make(id)
+    this.#lastHostChannel = id
+    this.#hostChannels += 1
+    this.#channels.set(id, { channel, closeSent: false })
+    return channel
+  }
+
+  /** The channels that are open now, the guest's included. */
+  get openChannels(): readonly number[] {
+    return [...this.#channels.keys()]
+  }
+
   /** Sends a request, in fragments when it must be. */
   sendRequest(type: FrameType, channel: number, request: Buffer): void {
     let at = 0
