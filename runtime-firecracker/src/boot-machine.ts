@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { AegisError, type Sandbox, type SandboxSpec } from '@aegis/core'
-import { connectGuest, type GuestOptions, guestNetwork } from '@aegis/sandbox'
+import { connectGuest, type GuestOptions, guestNetwork, type ReseedProofs } from '@aegis/sandbox'
 import { checkMachineSpec } from './check-machine-spec.ts'
 import type { MachineDirectories } from './machine/machine-directories.ts'
 import type { MachineImages } from './machine/machine-images.ts'
@@ -18,6 +18,8 @@ export interface MachineHost {
   /** Path of the disk with the guest program. */
   readonly guestDisk: (signal: AbortSignal) => Promise<string>
   readonly disks: MachineDirectories
+  /** No two machines may show the same random numbers. */
+  readonly proofs: ReseedProofs
   readonly logger: MachineLogger | undefined
   readonly guestTiming: Pick<GuestOptions, 'helloTimeoutMs' | 'pingIntervalMs' | 'pingTimeoutMs'>
 }
@@ -76,6 +78,7 @@ export async function bootMachine(
       pingTimeoutMs: pingTimeoutMs * Math.min(patience, 4),
       ...host.guestTiming,
       user: commandUser,
+      machine: { proofs: host.proofs },
       onConnect: spec.onConnect,
       ...(spec.onNotice && { onNotice: spec.onNotice }),
       ...guestNetwork(spec.network, syntheticRange),

@@ -8,6 +8,7 @@ import {
   type SandboxSpec,
   sandboxId,
 } from '@aegis/core'
+import { makeReseedProofs } from '@aegis/sandbox'
 import { bootMachine, type MachineHost } from './boot-machine.ts'
 import { checkMachineSpec } from './check-machine-spec.ts'
 import { makeGuestDisk } from './guest-disk.ts'
@@ -63,6 +64,7 @@ export function openFirecrackerRuntime(options: FirecrackerRuntimeOptions): Sand
       return guestDisk
     },
     disks: machineDirectories(join(stateDirectory, 'disks')),
+    proofs: makeReseedProofs(),
     logger: options.logger,
     guestTiming: {
       ...(helloTimeoutMs !== undefined && { helloTimeoutMs }),
