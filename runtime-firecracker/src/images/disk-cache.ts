@@ -129,24 +129,27 @@ export function openDiskCache(directory: string, logger?: Logger): DiskCache {
           await writeRecord(entryOf(other.id), { ...other, names: left })
       }
       const entry = entryOf(record.id)
-      const known = (await read(entry))?.record
-      if (known !== undefined) {
-        const all = new Set([...known.names, ...record.names])
-        const built = known.built || record.built
-        await writeRecord(entry, { ...known, names: [...all], built })
-        return
-      }
-      await discard(entry)
       const part = await newHidden('part')
       await mkdir(part, { mode: 0o700 })
       try {
         await rename(diskPath, join(part, 'image.erofs'))
         await writeRecord(part, record)
-        await rename(part, entry)
-        await syncDirectory(directory)
-      } catch (error) {
+        // A directory takes the place of an empty one alone.
+        if (await rename(part, entry).then(() => true, falseIfThere)) {
+          await syncDirectory(directory)
+          return
+        }
+        const known = (await read(entry))?.record
+        if (known === undefined) {
+          await discard(entry)
+          await rename(part, entry)
+        } else {
+          const all = new Set([...known.names, ...record.names])
+          const built = known.built || record.built
+          await writeRecord(entry, { ...known, names: [...all], built })
+        }
+      } finally {
         await rm(part, { recursive: true, force: true })
-        if ((await read(entry)) === undefined) throw error
       }
     },
 
@@ -229,5 +232,11 @@ function noneIfAbsent(error: unknown): string[] {
 
 function falseIfAbsent(error: unknown): false {
   if (isAbsence(error)) return false
+  throw error
+}
+
+function falseIfThere(error: unknown): false {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'ENOTEMPTY' || code === 'EEXIST') return false
   throw error
 }

@@ -1,0 +1,221 @@
+import { spawnSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { AegisError, type Image, type ImageStore } from '@aegis/core'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import {
+  configOf,
+  dockerArchive,
+  piecesOf,
+  sha256,
+  type TestImage,
+  tarOf,
+} from '../testing/tar-of.ts'
+import type { ImageSource } from './image-source.ts'
+import { openMachineImages } from './machine-image-store.ts'
+
+let home = ''
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'aegis-disks-'))
+})
+afterEach(() => rmSync(home, { recursive: true, force: true }))
+
+const never = new AbortController().signal
+const image: TestImage = {
+  layers: [
+    tarOf([
+      { path: 'bin', type: '5' },
+      { path: 'bin/agent', content: 'agent' },
+    ]),
+  ],
+  names: ['agent:1'],
+  env: ['LANG=C.UTF-8', 'AEGIS_TOKEN=mine'],
+}
+const id = sha256(configOf(image))
+const directory = () => join(home, 'disks')
+const now = () => '2026-11-28T21:00:00.000Z'
+
+const openStore = (source?: ImageSource) =>
+  openMachineImages({
+    directory: directory(),
+    architecture: 'amd64',
+    now,
+    ...(source !== undefined && { source }),
+  })
+
+/** An engine with that one image, which can go away. */
+function anEngine({ pulled = false } = {}) {
+  const found: Image = {
+    id,
+    references: ['agent:1'],
+    digests: [],
+    sizeBytes: 1000,
+    createdAt: now(),
+    pulled,
+  }
+  let isThere = true
+  let archives = 0
+  const removed: string[] = []
+  const reach = () => {
+    if (!isThere) throw new AegisError('unavailable', 'engine.unreachable', 'No engine')
+  }
+  const store: ImageStore = {
+    async list() {
+      reach()
+      return [found]
+    },
+    async find(reference) {
+      reach()
+      return [id, 'agent:1'].includes(reference) ? found : undefined
+    },
+    pull: async () => found,
+    signatures: async () => [],
+    async remove(one) {
+      removed.push(one)
+    },
+  }
+  const source: ImageSource = {
+    store,
+    async archive() {
+      reach()
+      archives++
+      return piecesOf(dockerArchive(image))
+    },
+  }
+  return {
+    source,
+    removed,
+    leave: () => {
+      isThere = false
+    },
+    archives: () => archives,
+  }
+}
+
+const build = (store: ImageStore, name?: string) => {
+  const archive = piecesOf(dockerArchive(image))
+  return store.fromArchive?.({ archive, name }, () => undefined, never)
+}
+
+describe('images for machines', () => {
+  it('are made of an archive, and found by name and by id, also by another process later', async () => {
+    await using first = openStore()
+    expect(await build(first.store)).toMatchObject({ id, references: ['agent:1'], pulled: true })
+    await using second = openStore()
+    for (const reference of ['agent:1', id, id.slice(7)])
+      expect(await second.store.find(reference, never)).toMatchObject({ id })
+    await using disk = await second.machines.open(id, never)
+    expect(disk).toMatchObject({ fileSystem: 'erofs', env: { LANG: 'C.UTF-8' } })
+    expect(disk.env).not.toHaveProperty('AEGIS_TOKEN')
+    expect(existsSync(disk.path)).toBe(true)
+  })
+
+  it('bear the name they were given, which leads to the latest', async () => {
+    await using images = openStore()
+    await build(images.store, 'mine')
+    const newer: TestImage = { ...image, env: ['NEW=1'] }
+    const archive = piecesOf(dockerArchive(newer))
+    await images.store.fromArchive?.({ archive, name: 'mine' }, () => undefined, never)
+    expect((await images.store.find('mine', never))?.id).toBe(sha256(configOf(newer)))
+    expect((await images.store.find(id, never))?.references).toEqual([])
+  })
+
+  it('are made of what an engine has when they are first needed, once for all who wait', async () => {
+    const engine = anEngine()
+    await using images = openStore(engine.source)
+    expect((await images.store.find('agent:1', never))?.disk).toBeUndefined()
+    const phases: string[] = []
+    const prepare = () => images.store.prepare?.(id, ({ phase }) => phases.push(phase), never)
+    await Promise.all([prepare(), prepare(), images.machines.open(id, never)])
+    expect(engine.archives()).toBe(1)
+    expect(new Set(phases)).toEqual(new Set(['converting']))
+    expect((await images.store.list(never)).map(({ disk }) => disk?.machines)).toEqual([1])
+  })
+
+  it('boot without the engine they came from', async () => {
+    const engine = anEngine()
+    await using images = openStore(engine.source)
+    await images.store.prepare?.(id, () => undefined, never)
+    engine.leave()
+    expect(await images.store.find(id, never)).toMatchObject({ id, disk: { alone: true } })
+    await using _ = await images.machines.open(id, never)
+    expect(await images.store.list(never)).toHaveLength(1)
+  })
+
+  it('stay while a machine uses them, and leave the engine what is its own', async () => {
+    const engine = anEngine()
+    await using images = openStore(engine.source)
+    {
+      await using _ = await images.machines.open(id, never)
+      await expect(images.store.remove(id, never)).rejects.toMatchObject({ code: 'image.used' })
+    }
+    await images.store.remove(id, never)
+    expect(readdirSync(directory())).toEqual([])
+    expect(engine.removed).toEqual([])
+    const own = anEngine({ pulled: true })
+    await using others = openStore(own.source)
+    await others.store.remove(id, never)
+    expect(own.removed).toEqual([id])
+  })
+
+  it('are not kept by a machine whose process died', async () => {
+    await using images = openStore()
+    await build(images.store)
+    const entry = join(directory(), `${id.slice(7)}.1`)
+    const { pid } = spawnSync('true')
+    writeFileSync(join(entry, `use.${pid}-12345-0badcafe`), '')
+    expect((await images.store.list(never)).map(({ disk }) => disk?.machines)).toEqual([0])
+    await images.store.remove(id, never)
+  })
+
+  it('are made anew when their file is not what it was', async () => {
+    const engine = anEngine()
+    await using images = openStore(engine.source)
+    await images.store.prepare?.(id, () => undefined, never)
+    const path = join(directory(), `${id.slice(7)}.1`, 'image.erofs')
+    truncateSync(path, 100)
+    await using disk = await images.machines.open(id, never)
+    expect(engine.archives()).toBe(2)
+    expect(disk.path).toBe(path)
+  })
+
+  it('leave nothing half-made, neither after a failure nor after a crash', async () => {
+    await using images = openStore()
+    const broken = { archive: piecesOf(dockerArchive(image).subarray(0, 3000)) }
+    await expect(images.store.fromArchive?.(broken, () => undefined, never)).rejects.toMatchObject({
+      code: 'image.archive',
+    })
+    expect(readdirSync(directory())).toEqual([])
+    const { pid } = spawnSync('true')
+    mkdirSync(join(directory(), `.part-${pid}-12345-0badcafe`))
+    mkdirSync(join(directory(), `${'0'.repeat(64)}.0`))
+    await build(images.store)
+    expect(await images.sweep()).toHaveLength(2)
+    expect(readdirSync(directory())).toEqual([`${id.slice(7)}.1`])
+  })
+
+  it('say how to get one where there is none', async () => {
+    await using images = openStore()
+    const remedy = /aegis image build --from/
+    await expect(images.machines.open(id, never)).rejects.toThrow(remedy)
+    const pull = images.store.pull('agent:1', () => undefined, never)
+    await expect(pull).rejects.toThrow(remedy)
+  })
+
+  it('are made by several processes at once, and one wins', async () => {
+    const stores = Array.from({ length: 4 }, () => openStore())
+    const built = await Promise.all(stores.map(({ store }) => build(store)))
+    expect(new Set(built.map((one) => one?.id)).size).toBe(1)
+    expect(readdirSync(directory())).toEqual([`${id.slice(7)}.1`])
+    for (const store of stores) await store[Symbol.asyncDispose]()
+  })
+})
