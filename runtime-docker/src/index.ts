@@ -12,3 +12,4 @@ export {
   openRegistryCredentials,
   type RegistryCredentials,
 } from './images/registry-credentials.ts'
+export { saveImage } from './images/save-image.ts'

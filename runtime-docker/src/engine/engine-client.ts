@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { AegisError } from '@aegis/core'
 import { abortable } from '@aegis/sandbox'
 import type * as z from 'zod'
@@ -49,6 +50,8 @@ export interface EngineClient extends Disposable {
     request: EngineRequest,
     signal: AbortSignal,
   ): AsyncIterable<Output>
+  /** The bytes of an answer, as they come; ending the reading, or the signal, ends the answer. */
+  download(request: EngineRequest, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
   /** Unpacks a tar archive into a container, which need not run. */
   upload(
     containerId: string,
@@ -105,6 +108,10 @@ export function openEngineClient(endpoint: EngineEndpoint): EngineClient {
         incoming.destroy()
       }
     },
+    async download(request, signal) {
+      const incoming = await versioned(request, signal, transport.send)
+      return bytesOf(endpoint, incoming, signal)
+    },
     async upload(containerId, directory, tar, signal) {
       const request: EngineRequest = {
         method: 'PUT',
@@ -123,6 +130,21 @@ export function openEngineClient(endpoint: EngineEndpoint): EngineClient {
       return openAttachment(await versioned(request, signal, transport.upgrade))
     },
     [Symbol.dispose]: () => transport.close(),
+  }
+}
+
+async function* bytesOf(
+  endpoint: EngineEndpoint,
+  incoming: Readable,
+  signal: AbortSignal,
+): AsyncIterable<Uint8Array> {
+  try {
+    for await (const bytes of incoming) yield bytes
+  } catch (cause) {
+    signal.throwIfAborted()
+    throw translated(endpoint, cause)
+  } finally {
+    incoming.destroy()
   }
 }
 

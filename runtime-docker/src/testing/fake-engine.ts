@@ -19,6 +19,7 @@ export function fakeEngine(answer: (request: EngineRequest) => unknown): FakeEng
   }
   const client: EngineClient = {
     endpoint: { kind: 'unix', socketPath: '/fake', name: 'unix:///fake' },
+    download: () => Promise.reject(new Error('A fake has no archives')),
     identify: async () => ({ apiVersion: '1.51', ownApiVersion: '1.51', podman: false }),
     call: async (schema, request, signal) => schema.parse(await ask(request, signal)),
     run: async (request, signal) => void (await ask(request, signal)),
