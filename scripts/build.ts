@@ -1,11 +1,11 @@
-// Builds what is published: the command bundled into dist/, and the two C programs for this machine.
+// Builds what is published: the command bundled into dist/, and the three C programs for this machine.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, copyFileSync, mkdirSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { arch } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { locateGuest, locateLauncher } from '@aegis/sandbox'
+import { locateGuest, locateLauncher, locateProbe } from '@aegis/sandbox'
 import { build } from 'esbuild'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -42,6 +42,7 @@ await build({
 putCedar()
 await putProgram('guest', await locateGuest({ buildDirectory }))
 await putProgram('launch', await locateLauncher({ buildDirectory }))
+await putProgram('probe', await locateProbe({ buildDirectory }))
 const { status } = spawnSync(process.execPath, [join(root, 'cli/bin/aegis.js'), '--version'], {
   stdio: ['ignore', 'inherit', 'inherit'],
 })

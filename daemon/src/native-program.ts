@@ -9,7 +9,7 @@ import type { Home } from './home.ts'
  * its own build folder, named by their sources; whoever may not write there uses the home.
  */
 export function nativeProgram(
-  name: 'guest' | 'launch',
+  name: 'guest' | 'launch' | 'probe',
   home: Home,
 ): { readonly buildDirectory: string; readonly prebuilt?: string } {
   const prebuilt = fileURLToPath(new URL(`./${name}-${arch()}`, import.meta.url))

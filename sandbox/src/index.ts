@@ -24,6 +24,7 @@ export { type GuestNetwork, guestNetwork, type SyntheticRange } from './guest-ne
 export type { GuestOptions, GuestSession } from './guest-session.ts'
 export { checkHostPaths } from './host-paths.ts'
 export { locateGuest } from './locate-guest.ts'
+export { locateProbe } from './locate-probe.ts'
 export type { MachineGuest, QuietGuest } from './machine-guest.ts'
 export { type LocateOptions, nativeProgram } from './native-program.ts'
 export { makeReseedProofs, type ReseedProofs } from './reseed-proofs.ts'

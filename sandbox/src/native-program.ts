@@ -14,7 +14,7 @@ export interface LocateOptions {
 }
 
 const flags = ['-std=gnu11', '-Os', '-s', '-static', '-Wall', '-Wextra', '-Werror']
-type Program = 'guest' | 'launch'
+type Program = 'guest' | 'launch' | 'probe'
 
 const cc = ['cc'] as const
 /** Makes programs of an eighth of the size; the kernel's headers it has not. */
@@ -23,7 +23,7 @@ const musl = [
   ...['-idirafter', '/usr/include', '-idirafter', `/usr/include/${machine()}-linux-gnu`],
 ] as const
 /** The first one that can. A guest is read from a disk at every boot of a machine, so its size counts. */
-const compilersOf = { guest: [musl, cc], launch: [cc] } as const
+const compilersOf = { guest: [musl, cc], launch: [cc], probe: [musl, cc] } as const
 const run = promisify(execFile)
 
 /**
