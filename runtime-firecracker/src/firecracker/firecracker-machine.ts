@@ -49,7 +49,7 @@ export interface FirecrackerHost {
 
 /** Times on real hardware; all else is this times the patience. */
 const monitorTimeoutMs = 5_000
-const callTimeoutMs = 5_000
+const callTimeoutMs = 3_000
 const kernelTimeoutMs = 5_000
 
 /** What Firecracker needs besides the guest's memory, its copy of itself included. */

@@ -1,21 +1,34 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { sandboxId } from '@aegis/core'
-import { locateLauncher } from '@aegis/sandbox'
+import { connectGuest, locateGuest, locateLauncher } from '@aegis/sandbox'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { MachinePlan } from '../machine/machine-plan.ts'
 import type { Monitor } from '../machine/monitor.ts'
-import type { FakeVmmPlan } from '../testing/fake-vmm-plan.ts'
+import type { FakeMishap, FakeVmmPlan } from '../testing/fake-vmm-plan.ts'
 import { makeFakeVmm } from '../testing/make-fake-vmm.ts'
 import { type FirecrackerMonitorOptions, openFirecrackerMonitor } from './firecracker-monitor.ts'
 
+const run = promisify(execFile)
 const never = new AbortController().signal
 const root = process.getuid?.() === 0
-const launcherPath = await locateLauncher({
-  buildDirectory: join(import.meta.dirname, '..', '..', '..', 'build'),
-})
+const buildDirectory = join(import.meta.dirname, '..', '..', '..', 'build')
+const launcherPath = await locateLauncher({ buildDirectory })
 const uidRange = { first: 1_950_000_000, count: 4096 }
 
 interface Bench {
@@ -89,14 +102,251 @@ async function processesOfRange(): Promise<readonly string[]> {
 
 describe.skipIf(!root)('with a double of Firecracker and its jailer', () => {
   it('boots a machine whose guest has the wire, and leaves nothing of it', async () => {
-    const { monitor, plan, leftovers } = await bench()
+    const { monitor, plan, leftovers, directory } = await bench()
     const machine = await monitor.boot(await plan(), never)
     machine.wire.write('hello')
     expect(String((await once(machine.wire, 'data'))[0])).toBe('hello')
     expect(await machine.residentBytes()).toBeGreaterThan(1 << 20)
     expect(Object.keys(machine.phases)).toEqual(['monitor', 'kernel'])
+    const [jailed] = await readdir(join(directory, 'state', 'jails', 'firecracker'))
+    const root = join(directory, 'state', 'jails', 'firecracker', jailed ?? '', 'root')
+    const { uid, gid } = await stat(root)
+    expect(uid).toBeGreaterThanOrEqual(uidRange.first)
+    expect(gid).toBe(uid)
+    // The same files as outside: nothing was copied, and what is only read is not the machine's.
+    for (const [name, owner] of Object.entries({ kernel: 0, guest: 0, image: 0, scratch: uid }))
+      expect(await stat(join(root, name))).toMatchObject({ nlink: 2, uid: owner })
+    expect(await groupsOf(root)).toContain('aegis')
     await machine[Symbol.asyncDispose]()
     expect(await machine.ended).toMatchObject({ outOfMemory: false })
     expect(await leftovers()).toEqual([])
   })
+
+  it('runs a real guest behind the socket of the vsock device', async () => {
+    const guest = await locateGuest({ buildDirectory })
+    const { monitor, plan, leftovers } = await bench({ guest: [guest] })
+    const machine = await monitor.boot(await plan(), never)
+    const session = await connectGuest(
+      machine.wire,
+      { onConnect: (_, stream) => stream.destroy(), outputLimitBytes: 1 << 20 },
+      never,
+    )
+    const command = { argv: ['/bin/echo', 'from a guest'], env: {}, cwd: '/' } as const
+    const process = await session.exec(command, never)
+    const said = await Array.fromAsync(process.stdout)
+    expect(Buffer.concat(said).toString()).toBe('from a guest\n')
+    session.close()
+    expect(await machine.ended).toMatchObject({ reason: 'The machine ended' })
+    await machine[Symbol.asyncDispose]()
+    expect(await leftovers()).toEqual([])
+  })
+
+  it.each<[string, Partial<FakeVmmPlan>, string, boolean?]>([
+    [
+      'the jailer fails',
+      { jailerFails: 'Failed to pivot root: ouch' },
+      'Failed to pivot root: ouch',
+    ],
+    ['the API never comes up', { silent: true }, 'did not come up', true],
+    ['the kernel is refused', at('PUT /boot-source', refusal), 'it has a fault'],
+    [
+      'Firecracker dies while it is configured',
+      at('PUT /drives/image', { kind: 'die' }),
+      'PUT /drives',
+    ],
+    [
+      'Firecracker hangs while it is configured',
+      at('PUT /vsock', { kind: 'hang' }),
+      'PUT /vsock within',
+    ],
+    ['Firecracker dies at the start', at('PUT /actions', { kind: 'die' }), 'PUT /actions'],
+    ['Firecracker babbles', at('GET /version', { kind: 'flood', bytes: 1 << 20 }), 'longer than'],
+    ['the guest never calls', { guest: 'none' }, 'did not come up', true],
+  ])('leaves nothing behind when %s', async (_, double, words, waits = false) => {
+    const { monitor, plan, leftovers } = await bench(double, { patience: waits ? 0.2 : 1 })
+    await expect(monitor.boot(await plan(), never)).rejects.toMatchObject({
+      kind: 'unavailable',
+      code: 'machine.boot',
+      message: expect.stringContaining(words),
+    })
+    expect(await leftovers()).toEqual([])
+  })
+
+  it('leaves nothing behind when its caller gives up', async () => {
+    const { monitor, plan, leftovers } = await bench({ guest: 'none' })
+    const cancel = new AbortController()
+    const booting = monitor.boot(await plan(), cancel.signal)
+    cancel.abort(new Error('changed my mind'))
+    await expect(booting).rejects.toThrow('changed my mind')
+    expect(await leftovers()).toEqual([])
+  })
+
+  it('leaves nothing behind when the disk is full while a jail is filled', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'aegis-fc-full-'))
+    onTestFinished(() => rm(directory, { recursive: true }))
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=0700', 'tmpfs', directory])
+    onTestFinished(async () => void (await run('umount', [directory])))
+    const { monitor, plan } = await bench({}, { chrootBase: directory })
+    const small = await plan()
+    await truncate(small.kernel.path, 1 << 20)
+    await expect(monitor.boot(small, never)).rejects.toThrow('ENOSPC')
+    expect(await readdir(join(directory, 'firecracker'))).toEqual([])
+    expect(await processesOfRange()).toEqual([])
+  })
+
+  it('kills a monitor that does not answer any more, and tells why', async () => {
+    const { monitor, plan, leftovers } = await bench(
+      { answersToGet: 1 },
+      { overwatch: { everyMs: 20, misses: 1 }, patience: 1 },
+    )
+    const machine = await monitor.boot(await plan(), never)
+    expect(await machine.ended).toMatchObject({
+      reason: expect.stringContaining('Firecracker was killed, since it does not answer any more'),
+    })
+    await machine[Symbol.asyncDispose]()
+    expect(await leftovers()).toEqual([])
+  })
+
+  it('makes a snapshot, and machines of it whose wires are dialled again', async () => {
+    const { monitor, plan, directory, leftovers } = await bench()
+    const template = await monitor.boot(await plan('template'), never)
+    const cut = once(template.wire, 'close')
+    await mkdir(join(directory, 'snapshot'))
+    const snapshot = await template.snapshot(join(directory, 'snapshot'), never)
+    await cut
+    await template[Symbol.asyncDispose]()
+    // Nobody can write to it any more, and others than its owner may read it in their jails.
+    expect(await stat(snapshot.memoryPath)).toMatchObject({
+      mode: 0o100444,
+      size: 64 << 20,
+      uid: 0,
+    })
+    const clones = await Promise.all(
+      ['a', 'b'].map(async (id) => monitor.restore(snapshot, await plan(id), never)),
+    )
+    for (const clone of clones) {
+      clone.wire.write('again')
+      expect(String((await once(clone.wire, 'data'))[0])).toBe('again')
+      await clone[Symbol.asyncDispose]()
+    }
+    expect(await leftovers()).toEqual([])
+  })
+
+  it.each<[string, FakeMishap, string]>([
+    [
+      'the disk is full',
+      { kind: 'refuse', words: 'No space left on device (os error 28)' },
+      'No space left',
+    ],
+    ['Firecracker dies', { kind: 'die' }, ''],
+  ])('leaves no half a snapshot when %s', async (_, mishap, words) => {
+    const { monitor, plan, directory, leftovers } = await bench(at('PUT /snapshot/create', mishap))
+    const machine = await monitor.boot(await plan(), never)
+    await mkdir(join(directory, 'snapshot'))
+    const making = machine.snapshot(join(directory, 'snapshot'), never)
+    await expect(making).rejects.toThrow(words)
+    expect(await readdir(join(directory, 'snapshot'))).toEqual([])
+    // Its wire counts as lost even though the call was refused.
+    expect(machine.wire.destroyed).toBe(true)
+    await machine[Symbol.asyncDispose]()
+    expect(await leftovers()).toEqual([])
+  })
+
+  it('restores nothing from files that are no snapshot, and leaves nothing behind', async () => {
+    const { monitor, plan, directory, leftovers } = await bench()
+    const made = await plan()
+    const bad = join(directory, 'bad')
+    await writeFile(bad, 'no snapshot')
+    const snapshot = { plan: made, statePath: bad, memoryPath: bad }
+    await expect(monitor.restore(snapshot, made, never)).rejects.toThrow('Load snapshot error')
+    expect(await leftovers()).toEqual([])
+  })
+
+  it('sweeps what a daemon left that was killed', async () => {
+    const { monitor, plan, directory } = await bench()
+    const machine = await monitor.boot(await plan('orphan'), never)
+    const stateDirectory = join(directory, 'state')
+    const vmm = await makeFakeVmm(join(directory, 'bin'))
+    await using next = await openFirecrackerMonitor(
+      { ...vmm, stateDirectory, launcherPath, uidRange },
+      never,
+    )
+    expect(await next.sweep(new Set([sandboxId('orphan')]))).toEqual([])
+    const removed = await next.sweep(new Set())
+    expect(removed.join()).toMatch(/cgroup .*orphan.*jail .*orphan/)
+    await machine.ended
+    expect(await processesOfRange()).toEqual([])
+    await machine[Symbol.asyncDispose]()
+  })
+
+  it('makes no more jails at a time than it is told', async () => {
+    const slow = at('PUT /logger', { kind: 'slow', ms: 100 })
+    const { monitor, plan } = await bench(slow, { startsAtOnce: 1 })
+    const booted: number[] = []
+    const machines = await Promise.all(
+      ['a', 'b'].map(async (id) => {
+        const machine = await monitor.boot(await plan(id), never)
+        booted.push(machine.phases.monitor ?? 0)
+        return machine
+      }),
+    )
+    // The second one waited for as long as the first one took.
+    expect(Math.max(...booted)).toBeGreaterThan(Math.min(...booted) + 100)
+    for (const machine of machines) await machine[Symbol.asyncDispose]()
+  })
 })
+
+describe.skipIf(!root)('opening', () => {
+  const options = async (double: Partial<FakeVmmPlan>) => {
+    const directory = await mkdtemp(join(tmpdir(), 'aegis-fc-open-'))
+    onTestFinished(() => rm(directory, { recursive: true }))
+    const vmm = await makeFakeVmm(join(directory, 'bin'), double)
+    return { ...vmm, stateDirectory: join(directory, 'state'), launcherPath, uidRange }
+  }
+
+  it.each([
+    ['an old one', { version: '1.15.1' }, 'Install 1.16.1 or newer'],
+    ['one whose jailer is another', { jailerVersion: '1.16.2' }, 'Install both from one release'],
+  ])('refuses %s', async (_, double, words) => {
+    const opening = openFirecrackerMonitor(await options(double), never)
+    await expect(opening).rejects.toMatchObject({
+      code: 'firecracker.version',
+      message: expect.stringContaining(words),
+    })
+  })
+
+  it('says how to get a Firecracker that is not there', async () => {
+    const opening = openFirecrackerMonitor(
+      { ...(await options({})), firecrackerPath: '/nowhere/firecracker' },
+      never,
+    )
+    await expect(opening).rejects.toMatchObject({
+      code: 'firecracker.absent',
+      message: expect.stringContaining('spec.runtime.firecracker.firecracker_path'),
+    })
+  })
+
+  it('makes no jails where others may write', async () => {
+    const given = await options({})
+    const chrootBase = join(given.stateDirectory, 'open')
+    await mkdir(chrootBase, { recursive: true })
+    await chmod(chrootBase, 0o777)
+    const opening = openFirecrackerMonitor({ ...given, chrootBase }, never)
+    await expect(opening).rejects.toMatchObject({ code: 'jail.base' })
+  })
+})
+
+const refusal: FakeMishap = { kind: 'refuse', words: 'it has a fault' }
+
+function at(request: string, mishap: FakeMishap): Partial<FakeVmmPlan> {
+  return { at: { [request]: mishap } }
+}
+
+/** The cgroups of the first process that has this for its working directory. */
+async function groupsOf(root: string): Promise<string> {
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => '')
+    if (cwd === root) return readFile(`/proc/${pid}/cgroup`, 'utf8')
+  }
+  return ''
+}

@@ -24,9 +24,13 @@ export async function takeSnapshot(
   const statePath = join(directory, inJail.state)
   const memoryPath = join(directory, inJail.memory)
   const paths = [statePath, memoryPath]
+  const made: string[] = []
   try {
     await api.change('PATCH /vm', { state: 'Paused' }, { signal })
-    for (const path of paths) await (await open(path, 'wx', 0o600)).close()
+    for (const path of paths) {
+      await (await open(path, 'wx', 0o600)).close()
+      made.push(path)
+    }
     await jail.lend(statePath, inJail.state)
     await jail.lend(memoryPath, inJail.memory)
     await api.change(
@@ -45,7 +49,7 @@ export async function takeSnapshot(
     }
     return { statePath, memoryPath }
   } catch (cause) {
-    await Promise.all(paths.map((path) => rm(path, { force: true })))
+    await Promise.all(made.map((path) => rm(path, { force: true })))
     signal.throwIfAborted()
     throw new AegisError(
       'unavailable',

@@ -19,10 +19,6 @@ const flags = new Set(['daemonize', 'new-pid-ns', 'version'])
 /** Does what the jailer does but for namespaces, the change of the root, and devices. */
 export function runFakeJailer(plan: FakeVmmPlan, argv: readonly string[]): void {
   const given = parse(argv)
-  if (given.has('version')) {
-    process.stdout.write(`Jailer v${plan.jailerVersion ?? plan.version}\n`)
-    return
-  }
   if (plan.jailerFails !== undefined) fail(plan.jailerFails)
   const one = (name: string) => given.get(name)?.[0] ?? fail(`Argument '${name}' required.`)
   const id = one('id')

@@ -4,11 +4,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import * as fs from 'node:fs'
-import { createServer } from 'node:http'
 import * as net from 'node:net'
 import { FakeFirecracker, type FakeMachine, type FakeMachinery } from './fake-firecracker.ts'
 import { runFakeJailer } from './fake-jailer.ts'
 import type { FakeVmmPlan } from './fake-vmm-plan.ts'
+import { serveFake } from './serve-fake.ts'
 
 const [, , encoded = '', role, ...rest] = process.argv
 const plan: FakeVmmPlan = JSON.parse(Buffer.from(encoded, 'base64').toString())
@@ -16,33 +16,12 @@ if (role === 'jailer') runFakeJailer(plan, rest)
 else runFakeFirecracker(rest)
 
 function runFakeFirecracker(argv: readonly string[]): void {
-  if (argv.includes('--version')) {
-    process.stdout.write(`Firecracker v${plan.version}\n`)
-    return
-  }
   const argument = (name: string) => argv[argv.indexOf(name) + 1] ?? ''
   // Relative, since nobody but root may pass through what is above the jail.
   const inJail = (path: string) => `.${path}`
   const machinery = makeMachinery(inJail)
   const double = new FakeFirecracker(argument('--id'), plan.version, machinery)
-  let gets = 0
-  const server = createServer(async (incoming, outgoing) => {
-    const { method = '', url = '' } = incoming
-    const chunks: Buffer[] = []
-    for await (const chunk of incoming) chunks.push(chunk)
-    const mishap = plan.at?.[`${method} ${url}`]
-    if (url === '/' && ++gets > (plan.answersToGet ?? Number.POSITIVE_INFINITY)) return
-    if (mishap?.kind === 'hang') return
-    if (mishap?.kind === 'die') process.kill(process.pid, 'SIGKILL')
-    if (mishap?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, mishap.ms))
-    if (mishap?.kind === 'flood') return void outgoing.end('x'.repeat(mishap.bytes))
-    const { status, body } =
-      mishap?.kind === 'refuse'
-        ? { status: 400, body: { fault_message: mishap.words } }
-        : double.answer(method, url, Buffer.concat(chunks).toString())
-    outgoing.writeHead(status, { server: 'Firecracker API', 'content-type': 'application/json' })
-    outgoing.end(body && JSON.stringify(body))
-  })
+  const server = serveFake(double, plan)
   if (plan.silent !== true) server.listen(inJail(argument('--api-sock')))
   else setInterval(() => {}, 1 << 30)
 }

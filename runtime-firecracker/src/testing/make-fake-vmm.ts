@@ -13,14 +13,22 @@ export async function makeFakeVmm(
   plan: Partial<FakeVmmPlan> = {},
 ): Promise<FakeVmm> {
   await mkdir(directory, { recursive: true })
-  const encoded = Buffer.from(JSON.stringify({ version: '1.16.1', ...plan })).toString('base64')
+  const full = { version: '1.16.1', ...plan }
+  const encoded = Buffer.from(JSON.stringify(full)).toString('base64')
   const program = join(import.meta.dirname, 'fake-vmm.ts')
-  const write = async (role: string) => {
+  const write = async (role: string, says: string) => {
     const path = join(directory, role)
     const node = `${process.execPath} --disable-warning=ExperimentalWarning`
-    await writeFile(path, `#!/bin/sh\nexec ${node} ${program} ${encoded} ${role} "$@"\n`)
+    const version = `if [ "$1" = --version ]; then echo '${says}'; exit; fi`
+    await writeFile(
+      path,
+      `#!/bin/sh\n${version}\nexec ${node} ${program} ${encoded} ${role} "$@"\n`,
+    )
     await chmod(path, 0o755)
     return path
   }
-  return { firecrackerPath: await write('firecracker'), jailerPath: await write('jailer') }
+  return {
+    firecrackerPath: await write('firecracker', `Firecracker v${full.version}`),
+    jailerPath: await write('jailer', `Jailer v${full.jailerVersion ?? full.version}`),
+  }
 }
