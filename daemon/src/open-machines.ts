@@ -6,13 +6,18 @@ import {
   type SandboxRuntime,
 } from '@aegis/core'
 import {
+  diagnoseKernels,
+  diagnoseKvm,
+  diagnoseSpace,
+  type KvmProbe,
   type MachineImages,
   type Monitor,
   openFirecrackerRuntime,
   openKernelStore,
   openQemuMonitor,
+  probeKvm,
 } from '@aegis/runtime-firecracker'
-import { locateGuest, locateLauncher } from '@aegis/sandbox'
+import { locateGuest, locateLauncher, locateProbe } from '@aegis/sandbox'
 import type { Home } from './home.ts'
 import { lazyRuntime } from './lazy-runtime.ts'
 import { nativeProgram } from './native-program.ts'
@@ -36,10 +41,11 @@ export function openMachines(options: MachineOptions): SandboxRuntime {
     images: images.store,
     stateDirectory: home.firecrackerRuntime,
     async open(signal) {
-      const [guestPath, monitor] = await Promise.all([
+      const [guestPath, kvm] = await Promise.all([
         locateGuest(nativeProgram('guest', home)),
-        openMonitor(options, signal),
+        probeKvm(await locateProbe(nativeProgram('probe', home)), signal),
       ])
+      const monitor = await openMonitor(options, kvm, signal)
       return openFirecrackerRuntime({
         stateDirectory: home.firecrackerRuntime,
         guestPath,
@@ -47,6 +53,11 @@ export function openMachines(options: MachineOptions): SandboxRuntime {
         kernel: () => kernels.current(),
         machineImages: images.machines,
         images: images.store,
+        diagnoseHost: async () => [
+          diagnoseKvm(kvm),
+          await diagnoseKernels(kernels),
+          await diagnoseSpace(home.directory),
+        ],
         logger,
       })
     },
@@ -55,6 +66,7 @@ export function openMachines(options: MachineOptions): SandboxRuntime {
 
 async function openMonitor(
   { home, config }: MachineOptions,
+  kvm: KvmProbe,
   signal: AbortSignal,
 ): Promise<Monitor> {
   const { firecracker, uid_range: uidRange, cgroup_parent: cgroupParent } = config.spec.runtime
@@ -64,8 +76,8 @@ async function openMonitor(
     {
       stateDirectory: home.firecrackerRuntime,
       launcherPath: await locateLauncher(nativeProgram('launch', home)),
-      // Until code was seen to run on it: that a VM can be made there proves nothing.
-      kvm: false,
+      // Code was seen to run on it: that a machine can be made there would prove nothing.
+      kvm: kvm.state === 'usable',
       uidRange,
       cgroupParent,
       ...(qemuPath !== undefined && { qemuPath }),

@@ -31,6 +31,8 @@ export interface FirecrackerRuntimeOptions {
   readonly machineImages: MachineImages
   /** What `aegis image` sees of them. */
   readonly images?: ImageStore
+  /** What `aegis doctor` shows besides the monitor: KVM, kernel, space. */
+  readonly diagnoseHost?: (signal: AbortSignal) => Promise<readonly HostFinding[]>
   /** Hears of sandboxes that ended for another reason than their owner's wish. */
   readonly logger?: MachineLogger
   /** How long a guest may take to say hello, once it has opened its wire. */
@@ -109,7 +111,8 @@ export function openFirecrackerRuntime(options: FirecrackerRuntimeOptions): Sand
     },
     async diagnose(signal) {
       signal.throwIfAborted()
-      return [...(await monitor.diagnose(signal)), await diagnoseKernel(kernel, signal)]
+      const host = (await options.diagnoseHost?.(signal)) ?? []
+      return [...(await monitor.diagnose(signal)), ...host]
     },
     async [Symbol.asyncDispose]() {
       closing.abort(closed())
@@ -124,15 +127,3 @@ export function openFirecrackerRuntime(options: FirecrackerRuntimeOptions): Sand
 
 const closed = (): AegisError =>
   new AegisError('unavailable', 'runtime.closed', 'This node no longer makes machines: it ends')
-
-async function diagnoseKernel(kernel: ChosenKernel, signal: AbortSignal): Promise<HostFinding> {
-  const name = 'kernel'
-  try {
-    const { digest } = await kernel(signal)
-    return { name, state: 'ok', detail: `sha256:${digest.slice(0, 12)}` }
-  } catch (error) {
-    signal.throwIfAborted()
-    const detail = error instanceof Error ? error.message : String(error)
-    return { name, state: 'missing', detail, remedy: 'aegis kernel fetch' }
-  }
-}

@@ -5,7 +5,7 @@ export {
 export { type FirecrackerRuntimeOptions, openFirecrackerRuntime } from './firecracker-runtime.ts'
 
 export { type GuestArguments, type GuestWire, guestArguments } from './guest/guest-arguments.ts'
-export { diagnoseKernel } from './host/diagnose-kernel.ts'
+export { diagnoseKernels } from './host/diagnose-kernel.ts'
 export { diagnoseKvm } from './host/diagnose-kvm.ts'
 export { diagnoseSpace } from './host/diagnose-space.ts'
 export { type KvmProbe, probeKvm } from './host/probe-kvm.ts'

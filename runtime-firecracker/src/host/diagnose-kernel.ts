@@ -1,10 +1,24 @@
-import type { HostFinding } from '@aegis/core'
+import { AegisError, type HostFinding } from '@aegis/core'
 import type { KernelRecord } from '../kernels/kernel-record.ts'
+import type { KernelStore } from '../kernels/kernel-store.ts'
 
 /** The lines of Linux that Firecracker supports as guests. */
 const supportedGuests = ['5.10', '6.1', '6.18']
 
-/** What `aegis doctor` shows of the kernel that machines boot. */
+/** What `aegis doctor` shows of the kernel that machines boot. Its file is read. */
+export async function diagnoseKernels(store: KernelStore): Promise<HostFinding> {
+  try {
+    await store.current()
+    return diagnoseKernel(await store.currentRecord())
+  } catch (error) {
+    if (!(error instanceof AegisError)) throw error
+    if (error.code === 'kernel.absent') return diagnoseKernel(undefined)
+    const remedy = 'aegis kernel fetch'
+    return { name: 'guest kernel', state: 'missing', detail: error.message, remedy }
+  }
+}
+
+/** The same, of what is known of it. */
 export function diagnoseKernel(record: KernelRecord | undefined): HostFinding {
   const name = 'guest kernel'
   if (record === undefined)

@@ -3,6 +3,8 @@ import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AegisError, type HostFinding } from '@aegis/core'
 import { claimUsers, defaultUidRange, openLimits, type UidRange } from '@aegis/sandbox'
+import { diagnoseHost } from '../firecracker/diagnose-firecracker.ts'
+import { readHostFacts } from '../firecracker/host-facts.ts'
 import { machineDirectories } from '../machine/machine-directories.ts'
 import type { Monitor } from '../machine/monitor.ts'
 import { findQemu, readProcessorModel, readTscKhz } from './find-qemu.ts'
@@ -43,8 +45,8 @@ export async function openQemuMonitor(
   await access(bwrapPath).catch((cause: unknown) => {
     throw noBox(bwrapPath, cause)
   })
-  const users =
-    process.getuid?.() === 0 ? await claimUsers(options.uidRange ?? defaultUidRange) : undefined
+  const uidRange = options.uidRange ?? defaultUidRange
+  const users = process.getuid?.() === 0 ? await claimUsers(uidRange) : undefined
   if (users) opening.use(users)
   const homeTag = createHash('sha256').update(stateDirectory).digest('hex').slice(0, 12)
   const limits = await openLimits({ homeTag, cgroupParent, launcherPath })
@@ -88,7 +90,12 @@ export async function openQemuMonitor(
               detail: limits.description,
               remedy: limits.remedy,
             }
-      return [{ name: 'monitor', state: 'ok', detail: description }, cgroups]
+      const facts = await readHostFacts(uidRange)
+      return [
+        { name: 'monitor', state: 'ok', detail: description },
+        cgroups,
+        ...diagnoseHost(facts),
+      ]
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
