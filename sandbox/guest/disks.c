@@ -33,8 +33,12 @@ static void mount_image(void) {
   static const char *const types[] = {"erofs", "ext4", "squashfs"};
   bool mounted = false;
   mkdir("/run/image", 0755);
-  for (unsigned i = 0; i < sizeof types / sizeof *types && !mounted; i++)
+  int error = ENODEV; /* Of a type that the kernel does not have. */
+  for (unsigned i = 0; i < sizeof types / sizeof *types && !mounted; i++) {
     mounted = mount(image_disk, "/run/image", types[i], MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) == 0;
+    if (!mounted && errno != ENODEV) error = errno;
+  }
+  errno = error;
   machine_need(mounted, "mounting the image /dev/vdb");
 }
 
