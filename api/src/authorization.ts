@@ -50,6 +50,8 @@ export const authorization: Readonly<Record<string, Access>> = {
   'POST /api/audit/verify': { action: 'api.audit.read' },
   'GET /api/images': { action: 'api.image.read' },
   'POST /api/images/pull': { action: 'api.image.write' },
+  'POST /api/images/build': { action: 'api.image.write' },
+  'POST /api/images/prepare': { action: 'api.image.write' },
   'POST /api/images/prune': { action: 'api.image.write' },
   'GET /api/sandboxes': { action: 'api.sandbox.read' },
   'GET /api/sandboxes/events': { action: 'api.sandbox.read' },

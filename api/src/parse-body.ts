@@ -55,6 +55,14 @@ export function takeSignedBodies(app: FastifyInstance): void {
   )
 }
 
+/** Archives as they come, of any length: whoever reads one bounds it. */
+export function takeArchives(app: FastifyInstance): void {
+  app.addContentTypeParser(
+    ['application/x-tar', 'application/octet-stream'],
+    async (_request: FastifyRequest, stream: AsyncIterable<Uint8Array>) => stream,
+  )
+}
+
 /** Whether the body is a signed note. */
 export const isSignedBody = ({ headers }: FastifyRequest): boolean =>
   headers['content-type']?.split(';')[0]?.trim().toLowerCase() === signedManifestType

@@ -89,6 +89,8 @@ export const imagesQuery = z.strictObject({ all: flag(false) })
 /** What the name of an image looks like is the control plane's to say. */
 export const pullBody = z.strictObject({ reference: z.string().min(1).max(255) })
 
+export const buildQuery = z.strictObject({ name: z.string().min(1).max(255).optional() })
+
 export const executionsQuery = z.strictObject({
   agent_id: agentParams.shape.ref.optional(),
   status: executionStatus.optional(),

@@ -8,7 +8,7 @@ import type { AuditEntry } from './audit/audit-entry.ts'
 import type { AuditProgress, AuditReport } from './audit/audit-report.ts'
 import type { ExecutionEvent, ExecutionStatus } from './execution/execution-event.ts'
 import type { ExecutionSummary } from './execution/execution-queries.ts'
-import type { Image, PinnedImage, PullProgress } from './image/image-store.ts'
+import type { Image, ImageBuild, PinnedImage, PullProgress } from './image/image-store.ts'
 import type { Instant } from './kernel/clock.ts'
 import type { AgentId, ExecutionId } from './kernel/ids.ts'
 import type { Secret } from './kernel/secret.ts'
@@ -155,7 +155,25 @@ export interface ImageControl {
     signal: AbortSignal,
   ): Promise<Image>
   /**
-   * Removes the images that this node fetched and that no agent needs. One that cannot go stays, and
+   * Makes the disk from which micro-VMs boot an image, which it fetches when the host does not have it.
+   * @throws `unsupported` / `image.no-machines` · what `ImageStore.pull` and `prepare` throw
+   */
+  prepare(
+    reference: string,
+    onProgress: (progress: PullProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Image>
+  /**
+   * Makes an image for micro-VMs from an archive. @throws `unsupported` / `image.no-machines` · what
+   * `ImageStore.prepare` throws
+   */
+  build(
+    build: ImageBuild,
+    onProgress: (progress: PullProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Image>
+  /**
+   * Removes the images that this node fetched or built, and the disks of images, that no agent needs. One that cannot go stays, and
    * the others go nevertheless. @throws `unavailable` / `engine.unreachable`
    */
   prune(): Promise<PruneResult>

@@ -10,6 +10,10 @@ export const image = z.object({
   size_bytes: z.number().min(0),
   created_at: instant,
   pulled: z.boolean(),
+  /** What micro-VMs boot from, once it was made. */
+  disk: z
+    .object({ size_bytes: z.number().min(0), machines: z.number().min(0), alone: z.boolean() })
+    .optional(),
 })
 
 /** An entry of `GET /api/images`. */
@@ -35,6 +39,13 @@ export const imageToWire = (from: Image): ImageWire => ({
   size_bytes: from.sizeBytes,
   created_at: from.createdAt,
   pulled: from.pulled,
+  ...(from.disk && {
+    disk: {
+      size_bytes: from.disk.sizeBytes,
+      machines: from.disk.machines,
+      alone: from.disk.alone,
+    },
+  }),
 })
 
 export const imageFromWire = (wire: ImageWire): Image => ({
@@ -44,6 +55,13 @@ export const imageFromWire = (wire: ImageWire): Image => ({
   sizeBytes: wire.size_bytes,
   createdAt: wire.created_at,
   pulled: wire.pulled,
+  ...(wire.disk && {
+    disk: {
+      sizeBytes: wire.disk.size_bytes,
+      machines: wire.disk.machines,
+      alone: wire.disk.alone,
+    },
+  }),
 })
 
 export const imageSummaryToWire = (from: ImageSummary): ImageSummaryWire => ({

@@ -40,6 +40,16 @@ export function imageColumns(style: Style, nowMs: number): readonly Column<Image
       value: ({ createdAt }) => formatSpan(nowMs - Date.parse(createdAt)),
       align: 'right',
     },
+    {
+      title: 'DISK',
+      value: ({ disk }) => (disk === undefined ? '' : formatBytes(disk.sizeBytes)),
+      align: 'right',
+    },
+    {
+      title: 'VMS',
+      value: ({ disk }) => (disk?.machines ? `${disk.machines}` : ''),
+      align: 'right',
+    },
     { title: 'PULLED', value: ({ pulled }) => (pulled ? 'yes' : '') },
     { title: 'AGENTS', value: ({ agents }) => agents.join(', '), flexible: true },
   ]

@@ -17,7 +17,9 @@ export const pruneImages: CommandHandler<{ readonly yes?: boolean }> = async (
   await using connection = await context.connect()
   const { images } = connection.controlPlane
   if (!yes) {
-    const doomed = (await images.list()).filter(({ pulled, agents }) => pulled && !agents.length)
+    const doomed = (await images.list()).filter(
+      ({ pulled, disk, agents }) => (pulled || disk) && !agents.length,
+    )
     if (doomed.length > 0 && !(await isConfirmed(context, doomed))) {
       terminal.note('Nothing was removed.')
       return exitCodes.success
@@ -46,18 +48,22 @@ function summary({ removed, freedBytes, kept }: PruneResult): string {
   return 'Nothing to remove: agents need every image that this node fetched.'
 }
 
+/** Of an image that is not the node's own, only its disk goes. */
+const bytesOf = ({ pulled, sizeBytes, disk }: ImageSummary): number =>
+  (pulled && disk?.alone !== true ? sizeBytes : 0) + (disk?.sizeBytes ?? 0)
+
 /** @throws AegisError `invalid` / `confirmation.missing` where nobody can be asked */
 async function isConfirmed(
   { terminal, confirm }: CommandContext,
   doomed: readonly ImageSummary[],
 ): Promise<boolean> {
   const { columns, style } = terminal
-  const bytes = doomed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  const bytes = doomed.reduce((sum, image) => sum + bytesOf(image), 0)
   const what = `${count(doomed.length, 'image')}, up to ${formatBytes(bytes)}`
   if (!terminal.json) {
     terminal.note('No agent needs these images any more:')
     const table = imageColumns(style, Date.now()).filter(({ title }) =>
-      /REF|ID|SIZE|AGE$/.test(title),
+      /REF|ID|SIZE|DISK|AGE$/.test(title),
     )
     terminal.note(renderTable(table, doomed, { columns, title: style.dim }))
   }

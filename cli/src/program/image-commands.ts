@@ -4,7 +4,7 @@ import type { Dispatch } from './program.ts'
 export function addImageCommands(program: Command, dispatch: Dispatch): void {
   const image = program
     .command('image')
-    .description('Look after the images that containers boot from')
+    .description('Look after the images that containers and micro-VMs boot from')
 
   image
     .command('list')
@@ -21,8 +21,18 @@ export function addImageCommands(program: Command, dispatch: Dispatch): void {
     .action(dispatch(async () => (await import('../image/pull-image.ts')).pullImage))
 
   image
+    .command('build')
+    .argument('[reference]', 'The image; with --from, what it will be called here')
+    .description('Make the disk from which micro-VMs boot an image')
+    .option('--from <file>', 'An archive with the image, as docker save writes it; - reads stdin')
+    .option('-q, --quiet', 'Show no progress, and print nothing but the id of the image')
+    .action(dispatch(async () => (await import('../image/build-image.ts')).buildImage))
+
+  image
     .command('prune')
-    .description('Remove the images that this node fetched and no agent needs')
+    .description(
+      'Remove the images that this node fetched or built, and disks, that no agent needs',
+    )
     .option('-y, --yes', 'Do not ask; needed where nobody can be asked')
     .action(dispatch(async () => (await import('../image/prune-images.ts')).pruneImages))
 }

@@ -41,6 +41,8 @@ export const embeddedCalls: Calls = {
   images: {
     list: of('api.image.read'),
     pull: of('api.image.write', 'subject'),
+    prepare: of('api.image.write', 'subject'),
+    build: of('api.image.write'),
     prune: of('api.image.write'),
   },
   sandboxes: { list: of('api.sandbox.read'), events: of('api.sandbox.read') },

@@ -11,6 +11,8 @@ export interface Call {
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
   readonly body?: unknown
+  /** In the place of `body`: sent piece by piece, as a tar archive. */
+  readonly archive?: AsyncIterable<Uint8Array>
   /** Of a body that is sent as the text that it is; absent: it is sent as JSON. */
   readonly contentType?: string | undefined
   readonly signal?: AbortSignal
@@ -51,11 +53,13 @@ export function makeHttpTransport(options: TransportOptions): HttpTransport {
         ...(call.body === undefined
           ? {}
           : { 'content-type': call.contentType ?? 'application/json' }),
+        ...(call.archive === undefined ? {} : { 'content-type': 'application/x-tar' }),
         ...headers,
       },
       redirect: 'error', // The token is for this node and no other.
       signal,
       ...(call.body === undefined ? {} : { body: textOf(call) }),
+      ...(call.archive === undefined ? {} : streamOf(call.archive)),
     })
     if (!response.ok) throw await readProblem(response)
     return response
@@ -128,6 +132,12 @@ async function readBytes({ body }: Response): Promise<Uint8Array> {
 
 const textOf = ({ body, contentType }: Call): string =>
   contentType === undefined ? JSON.stringify(body) : String(body)
+
+/** `duplex` is what the standard wants said of a body that is a stream. */
+const streamOf = (archive: AsyncIterable<Uint8Array>): object => ({
+  body: ReadableStream.from(archive),
+  duplex: 'half',
+})
 
 async function* readMessages(response: Response): AsyncGenerator<StreamMessage> {
   if (response.body === null) return

@@ -21,6 +21,17 @@ export function makeImageClient(transport: HttpTransport): ImageControl {
       const last = { event: 'pulled', schema: image }
       return imageFromWire(await readOutcome(transport, call, last, onProgress))
     },
+    async prepare(reference, onProgress, signal) {
+      const call = { method: 'POST', path: '/images/prepare', body: { reference }, signal } as const
+      const last = { event: 'prepared', schema: image }
+      return imageFromWire(await readOutcome(transport, call, last, onProgress))
+    },
+    async build({ archive, name }, onProgress, signal) {
+      const query = { name }
+      const call = { method: 'POST', path: '/images/build', query, archive, signal } as const
+      const last = { event: 'built', schema: image }
+      return imageFromWire(await readOutcome(transport, call, last, onProgress))
+    },
     async prune() {
       const call = { method: 'POST', path: '/images/prune' } as const
       return pruneResultFromWire(await transport.call(call, pruneResult))
