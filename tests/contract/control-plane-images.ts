@@ -55,6 +55,32 @@ export function describeControlPlaneImages(
       }
     })
 
+    it('builds an image of an archive, says how far it is, and shows its disk', async () => {
+      await using host = await open()
+      const { images } = host.plane
+      async function* archive(): AsyncIterable<Uint8Array> {
+        for (let piece = 0; piece < 100; piece++) yield Buffer.alloc(10_000, piece)
+      }
+      const heard: PullProgress[] = []
+      const hear = (progress: PullProgress) => heard.push(progress)
+      const built = await images.build({ archive: archive(), name: 'mine:1' }, hear, forever)
+      expect(built).toMatchObject({ references: ['mine:1'], disk: { alone: true, machines: 0 } })
+      expect(heard).toMatchObject([{ phase: 'converting', downloadedBytes: 1_000_000 }])
+      expect(await images.list()).toEqual([{ ...built, agents: [] }])
+      expect(await images.prune()).toMatchObject({ freedBytes: 4096, kept: [] })
+    })
+
+    it('tells apart why an image cannot be built', async () => {
+      await using host = await open()
+      const { images } = host.plane
+      async function* nothing(): AsyncIterable<Uint8Array> {}
+      const build = (name: string) => images.build({ archive: nothing(), name }, ignore, forever)
+      await expect(build('mine:1')).rejects.toMatchObject({ code: 'image.archive' })
+      await expect(build('No Image')).rejects.toMatchObject({ code: 'image.reference' })
+      const prepare = images.prepare('mine:1', ignore, forever)
+      await expect(prepare).rejects.toMatchObject({ code: 'image.no-machines' })
+    })
+
     it('gives a pull up when the signal is aborted, and says why', async () => {
       await using host = await open()
       host.images.stall('slow:1')

@@ -108,6 +108,18 @@ export function makeFakeImageStore(): FakeImageStore {
       if (mute) throw new AegisError('unavailable', 'image.network', 'The registry is silent.')
       return signatures.get(digest) ?? []
     },
+    async fromArchive({ archive, name }, onProgress, signal) {
+      const chunks: Uint8Array[] = []
+      for await (const chunk of archive) chunks.push(chunk)
+      signal.throwIfAborted()
+      const content = Buffer.concat(chunks)
+      if (content.length === 0)
+        throw new AegisError('invalid', 'image.archive', 'This is no usable image: it is empty.')
+      const reference = name ?? 'archived:1'
+      onProgress({ ...progressOf(reference, 'converting', 1), downloadedBytes: content.length })
+      const disk = { sizeBytes: 4096, machines: 0, alone: true }
+      return keep({ ...imageOf(reference, content.toString('latin1')), digests: [], disk })
+    },
     async remove(id) {
       if (used.has(id)) {
         throw new AegisError('conflict', 'image.used', `A container still needs the image ${id}.`)

@@ -24,22 +24,19 @@ export const listImages: CommandHandler<{ readonly all?: boolean }> = async (
     terminal.line(`${count(images.length, 'image')}:`)
     const { columns, style } = terminal
     terminal.line(
-      renderTable(imageColumns(style, Date.now()), images, { columns, title: style.dim }),
+      renderTable(imageColumns(style, Date.now(), images), images, { columns, title: style.dim }),
     )
   }
   return exitCodes.success
 }
 
-export function imageColumns(style: Style, nowMs: number): readonly Column<ImageSummary>[] {
-  return [
-    { title: 'REFERENCE', value: nameImage, paint: style.bold, flexible: true },
-    { title: 'ID', value: ({ id }) => shortImageId(id) },
-    { title: 'SIZE', value: ({ sizeBytes }) => formatBytes(sizeBytes), align: 'right' },
-    {
-      title: 'AGE',
-      value: ({ createdAt }) => formatSpan(nowMs - Date.parse(createdAt)),
-      align: 'right',
-    },
+/** Disks have columns where there are any: most nodes have no micro-VMs. */
+export function imageColumns(
+  style: Style,
+  nowMs: number,
+  images: readonly ImageSummary[],
+): readonly Column<ImageSummary>[] {
+  const disks: readonly Column<ImageSummary>[] = [
     {
       title: 'DISK',
       value: ({ disk }) => (disk === undefined ? '' : formatBytes(disk.sizeBytes)),
@@ -48,6 +45,21 @@ export function imageColumns(style: Style, nowMs: number): readonly Column<Image
     {
       title: 'VMS',
       value: ({ disk }) => (disk?.machines ? `${disk.machines}` : ''),
+      align: 'right',
+    },
+  ]
+  return [
+    { title: 'REFERENCE', value: nameImage, paint: style.bold, flexible: true },
+    { title: 'ID', value: ({ id }) => shortImageId(id) },
+    {
+      title: 'SIZE',
+      value: ({ sizeBytes, disk }) => (disk?.alone === true ? '' : formatBytes(sizeBytes)),
+      align: 'right',
+    },
+    ...(images.some(({ disk }) => disk !== undefined) ? disks : []),
+    {
+      title: 'AGE',
+      value: ({ createdAt }) => formatSpan(nowMs - Date.parse(createdAt)),
       align: 'right',
     },
     { title: 'PULLED', value: ({ pulled }) => (pulled ? 'yes' : '') },

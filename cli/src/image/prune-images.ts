@@ -62,7 +62,7 @@ async function isConfirmed(
   const what = `${count(doomed.length, 'image')}, up to ${formatBytes(bytes)}`
   if (!terminal.json) {
     terminal.note('No agent needs these images any more:')
-    const table = imageColumns(style, Date.now()).filter(({ title }) =>
+    const table = imageColumns(style, Date.now(), doomed).filter(({ title }) =>
       /REF|ID|SIZE|DISK|AGE$/.test(title),
     )
     terminal.note(renderTable(table, doomed, { columns, title: style.dim }))

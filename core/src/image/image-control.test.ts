@@ -40,6 +40,30 @@ it.each([
   })
 })
 
+it('frees the disk of an image that is not its own, and counts one that stands for the image once', async () => {
+  const disk = { sizeBytes: 7, machines: 0, alone: false }
+  const list = [
+    { ...anImage('foreign'), pulled: false, disk },
+    { ...anImage('own'), disk },
+    { ...anImage('built'), sizeBytes: 7, disk: { ...disk, alone: true } },
+    { ...anImage('other'), pulled: false },
+  ]
+  const removed: string[] = []
+  const remove = async (id: string) => void removed.push(id)
+  const images = { list: async () => list, remove, fromArchive: async () => list[0] }
+  const plain = { list: async () => [], remove }
+  const runtimes = new Map(
+    Object.entries({ docker: plain, firecracker: images }).map(([name, store]) => [
+      name,
+      { images: store } as unknown as SandboxRuntime,
+    ]),
+  )
+  const control = makeImageControl({ runtimes, agents: { list: async () => [] } })
+  expect((await control.list()).map(({ id }) => id)).toEqual(['foreign', 'own', 'built'])
+  expect((await control.prune()).freedBytes).toBe(7 + 17 + 7)
+  expect(removed).toEqual(['foreign', 'own', 'built'])
+})
+
 it.each([
   new AegisError('unavailable', 'engine.unreachable', 'The engine cannot be reached.'),
   new TypeError('a bug'),

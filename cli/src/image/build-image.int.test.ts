@@ -1,0 +1,73 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ImageBuild } from '@aegis/core'
+import { describe, expect, it } from 'vitest'
+import { anImage, aProgress } from '../testing/an-image.ts'
+import { fakeContext } from '../testing/fake-context.ts'
+import { buildImage } from './build-image.ts'
+
+const image = anImage({ disk: { sizeBytes: 5 << 20, machines: 0, alone: false } })
+
+function setUp(options: { readonly json?: boolean } = {}) {
+  const asked: unknown[] = []
+  const fake = fakeContext(
+    {
+      images: {
+        prepare: async (reference, onProgress) => {
+          asked.push(reference)
+          onProgress(aProgress({ phase: 'converting', totalBytes: 0, downloadedBytes: 1 << 20 }))
+          return image
+        },
+        build: async ({ archive, name }: ImageBuild) => {
+          let bytes = 0
+          for await (const chunk of archive) bytes += chunk.length
+          asked.push({ name, bytes })
+          return image
+        },
+      },
+    },
+    options,
+  )
+  return { ...fake, requests: asked }
+}
+
+describe('aegis image build', () => {
+  it('makes the disk of an image that the engine has, and says what that took', async () => {
+    const { context, terminal, requests } = setUp()
+    expect(await buildImage(context, ['python:3.11'], {})).toBe(0)
+    expect(requests).toEqual(['python:3.11'])
+    expect(terminal.stdout()).toMatch(/^Built python:3\.11 \(disk of 5\.0 MiB, id \w+, .*\)\n$/)
+    expect(terminal.stderr()).toContain('making a disk of python:3.11: 1 MiB')
+  })
+
+  it('sends the archive that it is given', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'aegis-build-'))
+    try {
+      const from = join(directory, 'image.tar')
+      await writeFile(from, Buffer.alloc(3_000_000))
+      const { context, requests, terminal } = setUp({ json: true })
+      await buildImage(context, ['mine:1'], { from })
+      expect(requests).toEqual([{ name: 'mine:1', bytes: 3_000_000 }])
+      expect(JSON.parse(terminal.stdout())).toMatchObject({
+        built: { disk: { size_bytes: 5 << 20 } },
+      })
+    } finally {
+      await rm(directory, { recursive: true, force: true })
+    }
+  })
+
+  it('prints nothing but the id where it is to be quiet', async () => {
+    const { context, terminal } = setUp()
+    await buildImage(context, ['python:3.11'], { quiet: true })
+    expect(terminal.stdout()).toBe(`${image.id}\n`)
+    expect(terminal.stderr()).toBe('')
+  })
+
+  it('asks for an image or an archive, and for one that can be read', async () => {
+    const { context } = setUp()
+    await expect(buildImage(context, [], {})).rejects.toMatchObject({ code: 'image.unnamed' })
+    const attempt = buildImage(context, [], { from: '/nowhere/image.tar' })
+    await expect(attempt).rejects.toMatchObject({ code: 'archive.unreadable' })
+  })
+})
