@@ -1,6 +1,4 @@
 export {
-  defaultFirecrackerPath,
-  defaultJailerPath,
   type FirecrackerMonitorOptions,
   openFirecrackerMonitor,
 } from './firecracker/firecracker-monitor.ts'
