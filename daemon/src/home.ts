@@ -21,6 +21,8 @@ export interface Home {
   readonly processRuntime: string
   readonly dockerRuntime: string
   readonly firecrackerRuntime: string
+  /** Disks of images. */
+  readonly machineImages: string
   /** That micro-VMs boot. */
   readonly kernels: string
   readonly build: string
@@ -47,6 +49,7 @@ export function homeAt(directory: string): Home {
     processRuntime: join(directory, 'runtime-process'),
     dockerRuntime: join(directory, 'runtime-docker'),
     firecrackerRuntime: join(directory, 'runtime-firecracker'),
+    machineImages: join(directory, 'machine-images'),
     kernels: join(directory, 'kernels'),
     build: join(directory, 'build'),
     secrets: join(directory, 'secrets.json'),

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { arch } from 'node:os'
 import {
   AegisError,
   type Isolation,
@@ -7,12 +8,16 @@ import {
   type SandboxRuntime,
 } from '@aegis/core'
 import {
+  type DockerImageStore,
+  type EngineClient,
   type EngineEndpoint,
   openDockerRuntime,
   openEngineClient,
   openImageStore,
   openRegistryCredentials,
+  saveImage,
 } from '@aegis/runtime-docker'
+import { type ImageSource, openMachineImages } from '@aegis/runtime-firecracker'
 import { openProcessRuntime } from '@aegis/runtime-process'
 import { locateGuest, locateLauncher } from '@aegis/sandbox'
 import { absentRuntime } from './absent-runtime.ts'
@@ -20,6 +25,8 @@ import { dockerConfigDirectory, findEngine } from './find-engine.ts'
 import type { Home } from './home.ts'
 import { homeIdOf } from './home-id.ts'
 import { nativeProgram } from './native-program.ts'
+import { openMachines } from './open-machines.ts'
+import { systemClock } from './system-clock.ts'
 
 /** The runtimes of a node, in the order in which `inherit` prefers them. */
 export interface Runtimes extends AsyncDisposable {
@@ -39,16 +46,20 @@ export async function openRuntimes(options: Options): Promise<Runtimes> {
   await using undo = new AsyncDisposableStack()
   const byIsolation = new Map<Isolation, SandboxRuntime>()
   for (const isolation of preferred().filter((one) => isolations.includes(one))) {
-    const open = isolation === 'process' ? openProcess : openDocker
-    byIsolation.set(isolation, await open(options, undo))
+    byIsolation.set(isolation, await opened[isolation](options, undo))
   }
   const resources = undo.move()
   return { byIsolation, [Symbol.asyncDispose]: () => resources.disposeAsync() }
 }
 
-/** Processes start fastest, but not where there is nothing to isolate them with. */
-const preferred = (): readonly ('process' | 'docker')[] =>
-  existsSync(bubblewrap) ? ['process', 'docker'] : ['docker', 'process']
+/**
+ * Processes start fastest, but not where there is nothing to isolate them with. A micro-VM is never
+ * chosen without being named: most hosts would have to emulate it.
+ */
+const preferred = (): readonly Isolation[] =>
+  existsSync(bubblewrap)
+    ? ['process', 'docker', 'firecracker']
+    : ['docker', 'process', 'firecracker']
 
 const bubblewrap = '/usr/bin/bwrap'
 
@@ -78,20 +89,14 @@ async function openProcess(
 }
 
 /** Nothing is asked of an engine before somebody needs it: most nodes start without one. */
-async function openDocker(
-  { home, config, env, logger }: Options,
-  undo: AsyncDisposableStack,
-): Promise<SandboxRuntime> {
+async function openDocker(options: Options, undo: AsyncDisposableStack): Promise<SandboxRuntime> {
+  const { home, config, env, logger } = options
   const { docker_runtime: ociRuntime } = config.spec.runtime
   const endpoint = endpointOf(config, env)
   if (endpoint instanceof AegisError) return absentRuntime('docker', endpoint)
   const stateDirectory = home.dockerRuntime
   const client = openEngineClient(endpoint)
-  const credentials = openRegistryCredentials({
-    directory: dockerConfigDirectory(env),
-    environment: env,
-  })
-  const images = openImageStore({ engine: client, stateDirectory, credentials, logger })
+  const images = openImages(options, client)
   const runtime = openDockerRuntime({
     client,
     stateDirectory,
@@ -107,6 +112,41 @@ async function openDocker(
   undo.use(runtime)
   undo.use(images)
   return runtime
+}
+
+/** An engine brings the images of machines, where there is one; disks that were made stay without it. */
+async function openFirecracker(
+  options: Options,
+  undo: AsyncDisposableStack,
+): Promise<SandboxRuntime> {
+  const { home, config, env, logger } = options
+  const endpoint = endpointOf(config, env)
+  const client = endpoint instanceof AegisError ? undefined : undo.use(openEngineClient(endpoint))
+  const source: ImageSource | undefined = client && {
+    store: undo.use(openImages(options, client)),
+    archive: (id, signal) => saveImage(client, id, signal),
+  }
+  const images = openMachineImages({
+    directory: home.machineImages,
+    ...(source && { source }),
+    architecture: goArchitectures[arch()] ?? arch(),
+    now: () => systemClock.now(),
+    logger,
+  })
+  undo.use(images)
+  return undo.use(openMachines({ home, config, images, logger }))
+}
+
+const goArchitectures: Readonly<Record<string, string>> = { x64: 'amd64' }
+
+const opened = { process: openProcess, docker: openDocker, firecracker: openFirecracker } as const
+
+function openImages({ home, env, logger }: Options, engine: EngineClient): DockerImageStore {
+  const credentials = openRegistryCredentials({
+    directory: dockerConfigDirectory(env),
+    environment: env,
+  })
+  return openImageStore({ engine, stateDirectory: home.dockerRuntime, credentials, logger })
 }
 
 /** An address that is of no use spoils nothing for whoever needs no engine. */

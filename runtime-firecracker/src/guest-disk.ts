@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { access, chmod, mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { access, mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   type DirectoryNode,
@@ -32,8 +32,6 @@ export async function makeGuestDisk(
   const unfinished = `${path}.${process.pid}.${performance.now()}`
   try {
     await writeErofsTree(unfinished, treeOf(program), signal)
-    // Monitors read it as users of their own; the directory is closed to all others.
-    await chmod(unfinished, 0o444)
     await rename(unfinished, path)
     return path
   } finally {

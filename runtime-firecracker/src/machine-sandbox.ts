@@ -88,11 +88,13 @@ export function makeMachineSandbox(parts: MachineSandboxParts): Sandbox {
       session.writeFiles(files, signal),
     readFile: (path, limitBytes, signal) => session.readFile(path, limitBytes, signal),
     async stats(signal): Promise<SandboxStats> {
-      const [seen, residentBytes] = await Promise.all([
+      const [seen, residentBytes, cpuMs] = await Promise.all([
         session.stats(signal),
         machine.residentBytes(),
+        machine.cpuMs(),
       ])
-      return { ...seen, residentBytes }
+      // A guest does not see how long the host lets it wait, and takes that for its own work.
+      return { ...seen, residentBytes, cpuMs: cpuMs ?? seen.cpuMs }
     },
     [Symbol.asyncDispose]() {
       disposed = true

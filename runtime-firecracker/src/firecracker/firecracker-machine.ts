@@ -146,6 +146,7 @@ export async function startMachine(
     ended,
     phases: { monitor: ready - started, kernel: performance.now() - ready },
     residentBytes: () => residentBytesOf(group.procsFiles),
+    cpuMs: async () => (await group.usage().catch(() => undefined))?.cpuMs,
     async snapshot(directory, cause) {
       // It does not answer others meanwhile; and it cuts the wire, even when it refuses.
       watch[Symbol.dispose]()

@@ -29,6 +29,8 @@ export interface Machine extends AsyncDisposable {
   readonly phases: BootPhases
   /** Resident memory of the monitor and its guest, in bytes; undefined once it is gone. */
   residentBytes(): Promise<number | undefined>
+  /** Of the host's processors, by all of it so far; undefined once it is gone. */
+  cpuMs(): Promise<number | undefined>
   /**
    * Pauses the machine, writes its state into `directory`, and leaves it paused: it is of no use but
    * to be disposed.

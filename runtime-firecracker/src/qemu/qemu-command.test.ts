@@ -46,6 +46,11 @@ it('avoids what this QEMU emulates wrongly, and bounds the code that it translat
   expect(after(args, '-accel')).toEqual(['tcg,thread=multi,tb-size=64'])
 })
 
+it('emulates one processor, and gives a real host as many as were asked for', () => {
+  expect(after(qemuArguments(command), '-smp')).toEqual(['1'])
+  expect(after(qemuArguments({ ...command, acceleration: 'kvm' }), '-smp')).toEqual(['2'])
+})
+
 it('keeps the mitigations of a kernel that runs on a real processor', () => {
   expect(kernelArguments(command)).toContain('mitigations=off')
   expect(kernelArguments({ ...command, acceleration: 'kvm' })).not.toContain('mitigations=off')

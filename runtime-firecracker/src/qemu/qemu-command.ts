@@ -47,7 +47,8 @@ export function qemuArguments(command: QemuCommand): readonly string[] {
     ...['-accel', acceleration === 'tcg' ? `tcg,thread=multi,tb-size=${codeCacheMiB}` : 'kvm'],
     // QEMU 7.2 gets cmpxchg16b wrong: kernels that use it die at random.
     ...['-cpu', acceleration === 'kvm' ? 'host' : 'max,-cx16'],
-    ...['-m', `${mebibytes}`, '-smp', `${command.vcpus}`],
+    // Several emulated processors get in each other's way: kernels were seen to die while they boot.
+    ...['-m', `${mebibytes}`, '-smp', `${acceleration === 'tcg' ? 1 : command.vcpus}`],
     ...(memory ? ['-object', memoryBackend(memory, mebibytes)] : []),
     ...['-nodefaults', '-no-user-config', '-display', 'none'],
     // A guest that ends stands still, so that its last words can be read.

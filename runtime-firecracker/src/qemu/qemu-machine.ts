@@ -120,6 +120,7 @@ export async function bootQemu(
     ended: end,
     phases: { monitor: ready - started, kernel: performance.now() - ready },
     residentBytes: () => residentBytesOf(group.procsFiles),
+    cpuMs: async () => (await group.usage().catch(() => undefined))?.cpuMs,
     snapshot: () => Promise.reject(noSnapshots()),
     [Symbol.asyncDispose]() {
       released ??= resources.disposeAsync()

@@ -31,6 +31,8 @@ export async function writeErofsTree(
     )
   await using file = await open(path, 'wx', 0o600)
   await writePlan(file, plan, signal)
+  // It never changes again, and monitors read it as users of their own.
+  await file.chmod(0o444)
   await file.sync()
   return { sizeBytes: plan.blocks * blockBytes, inodes: plan.inodes }
 }

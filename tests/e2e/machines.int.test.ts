@@ -1,0 +1,68 @@
+import { cp } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { testKernel } from '../engine/guest-kernel.ts'
+import { whyNoEngine, whyNoQemu } from '../engine/requirements.ts'
+import { sharedTestEngine } from '../engine/shared-engine.ts'
+import { type AegisCommand, demoAgent } from './aegis-command.ts'
+import { openDockerCommand } from './docker-command.ts'
+import { ok } from './product-commands.ts'
+import { followTask, printedTo, type ToldExecution } from './told-events.ts'
+
+const reason = whyNoQemu() ?? whyNoEngine()
+
+describe.skipIf(reason)(`an agent in a micro-VM${reason ? ` (${reason})` : ''}`, () => {
+  let aegis: AegisCommand
+  beforeAll(async () => {
+    const engine = await sharedTestEngine()
+    const [kernels] = await Promise.all([
+      testKernel(),
+      engine.image('node'),
+      engine.image('python'),
+    ])
+    aegis = await openDockerCommand(engine)
+    await cp(kernels, join(aegis.home, 'kernels'), { recursive: true })
+    await ok(aegis, 'daemon', 'start', '--port', String(aegis.port))
+  }, 180_000)
+  afterAll(() => aegis?.[Symbol.asyncDispose]())
+
+  const run = (agent: string, input: string): Promise<ToldExecution> =>
+    followTask(aegis, demoAgent(agent), '--input', input, '--isolation', 'firecracker')
+
+  const timeout = 120_000
+
+  it('gets its input and gives its output, and the command says what ran it', {
+    timeout,
+  }, async () => {
+    const { code, events } = await run('echo', 'Hello Machine')
+    expect(code, whatWentWrong(events)).toBe(0)
+    expect(printedTo('stdout', events)).toContain('Hello Machine')
+    const booted = events.find((event) => event.type === 'execution.sandbox-booted')
+    expect(booted).toMatchObject({
+      isolation: 'firecracker',
+      monitor: expect.stringMatching(/^QEMU \d+\.\d+\.\d+, software emulation$/),
+      bootPhases: {
+        prepare: expect.any(Number),
+        monitor: expect.any(Number),
+        kernel: expect.any(Number),
+        hello: expect.any(Number),
+      },
+    })
+  })
+
+  it('talks to its model through the one wire it has', { timeout }, async () => {
+    const { code, events } = await run('greeter', 'Ada')
+    expect(code, whatWentWrong(events)).toBe(0)
+    expect(printedTo('stdout', events)).toContain('Ada')
+  })
+
+  it('reaches nothing of the world and of the host', { timeout }, async () => {
+    const { code, events } = await run('snoop', '')
+    expect(code, whatWentWrong(events)).toBe(0)
+    expect(printedTo('stdout', events)).toMatch(/\nsnoop: (\d+) attempts, \1 denied, 0 reached\n$/)
+  })
+})
+
+/** What it said itself, and what was said of it. */
+const whatWentWrong = (events: ToldExecution['events']): string =>
+  printedTo('stderr', events) + JSON.stringify(events.at(-1))
