@@ -128,7 +128,7 @@ static void make_devices(void) {
 static void seal_kernel_files(void) {
   static const char *const sealed[] = {"/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq",
                                        "/proc/sysrq-trigger"};
-  static const char *const hidden[] = {"/proc/kcore", "/proc/keys", "/proc/timer_list",
+  static const char *const hidden[] = {"/proc/keys", "/proc/timer_list",
                                        "/proc/sched_debug", "/proc/kallsyms", "/proc/interrupts"};
   for (unsigned i = 0; i < sizeof sealed / sizeof *sealed; i++) {
     if (access(sealed[i], F_OK) != 0) continue;
@@ -172,7 +172,8 @@ void root_enter(int limits) {
   int workspace = directory("/run/scratch/workspace"), tmp = directory(tmp_place);
   int old = directory("/");
   pivot();
-  mount_on("proc", "/proc", MS_NODEV | MS_NOEXEC, NULL);
+  /* Nobody but the guest sees what is not his own: the threads of the kernel, and the guest. */
+  mount_on("proc", "/proc", MS_NODEV | MS_NOEXEC, "hidepid=2");
   bind(workspace, "/workspace", 0);
   bind(tmp, "/tmp", 0);
   mount_on("sysfs", "/sys", MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL);

@@ -129,10 +129,17 @@ export async function bootQemu(
   }
 }
 
+/**
+ * How much of the host an emulated core may use: it does an eighth of the work of a real one, and an
+ * agent that is promised a quarter of a core could not even start in time.
+ */
+const emulatedCores = 4
+
 function limitsOf(host: QemuHost, plan: MachinePlan): SandboxLimits {
-  const cache = host.acceleration === 'tcg' ? codeCacheMiB << 20 : 0
+  const emulates = host.acceleration === 'tcg'
+  const cache = emulates ? codeCacheMiB << 20 : 0
   return {
-    cpuMillicores: plan.cpuMillicores,
+    cpuMillicores: plan.cpuMillicores * (emulates ? emulatedCores : 1),
     memoryBytes: plan.memoryBytes + monitorBytes + cache,
     // Of threads: QEMU's own, and up to 64 that read and write its disks.
     pids: 128 + plan.vcpus,

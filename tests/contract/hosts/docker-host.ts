@@ -26,6 +26,7 @@ const container = {
   lends: true,
   runsAnyGuest: true,
   slowness: 1,
+  hostCores: 1,
 } as const
 
 /** Containers of the engine that tests share, on the host's kernel. */

@@ -17,6 +17,7 @@ export const fakeHostKind: SandboxHostKind = {
   lends: true,
   runsAnyGuest: true,
   slowness: 1,
+  hostCores: 1,
   async open() {
     const runtime = openFakeRuntime({ commands: fakePrograms })
     return makeHost({

@@ -30,6 +30,7 @@ export const qemuHostKind: SandboxHostKind = {
   lends: false,
   runsAnyGuest: false,
   slowness: 12,
+  hostCores: 4,
   open: (options) => openMachineHost(options),
 }
 

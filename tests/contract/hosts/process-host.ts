@@ -31,6 +31,7 @@ export const processHostKind: SandboxHostKind = {
   lends: true,
   runsAnyGuest: true,
   slowness: 1,
+  hostCores: 1,
   open: (options) => openProcessHost(options),
 }
 

@@ -33,6 +33,8 @@ export interface SandboxHostKind {
   readonly runsAnyGuest: boolean
   /** How much slower than a process a sandbox is, for deadlines and pauses. */
   readonly slowness: number
+  /** How much of a host's core may be used for each core of a limit: 1 but where one is emulated. */
+  readonly hostCores: number
   open(options?: GuestOptions): Promise<SandboxHost>
 }
 

@@ -73,7 +73,7 @@ export function describeLimits(scene: HostScene, breaking: LimitCommands): void 
       const { cpuMs } = await sandbox.stats(never)
       const wallMs = performance.now() - started
       // One period of the quota may be used up front.
-      expect(cpuMs - before.cpuMs).toBeLessThan(wallMs * 0.2 + 100)
+      expect(cpuMs - before.cpuMs).toBeLessThan(wallMs * 0.2 * scene.kind.hostCores + 100)
     })
 
     it('are enforced, or no sandbox is made', async () => {
