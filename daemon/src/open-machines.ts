@@ -1,26 +1,18 @@
-import {
-  AegisError,
-  type ImageStore,
-  type Logger,
-  type NodeConfig,
-  type SandboxRuntime,
-} from '@aegis/core'
+import type { ImageStore, Logger, NodeConfig, SandboxRuntime } from '@aegis/core'
 import {
   diagnoseKernels,
   diagnoseKvm,
   diagnoseSpace,
-  type KvmProbe,
   type MachineImages,
-  type Monitor,
   openFirecrackerRuntime,
   openKernelStore,
-  openQemuMonitor,
   probeKvm,
 } from '@aegis/runtime-firecracker'
-import { locateGuest, locateLauncher, locateProbe } from '@aegis/sandbox'
+import { locateGuest, locateProbe } from '@aegis/sandbox'
 import type { Home } from './home.ts'
 import { lazyRuntime } from './lazy-runtime.ts'
 import { nativeProgram } from './native-program.ts'
+import { openMonitor } from './open-monitor.ts'
 
 export interface MachineOptions {
   readonly home: Home
@@ -45,7 +37,7 @@ export function openMachines(options: MachineOptions): SandboxRuntime {
         locateGuest(nativeProgram('guest', home)),
         probeKvm(await locateProbe(nativeProgram('probe', home)), signal),
       ])
-      const monitor = await openMonitor(options, kvm, signal)
+      const monitor = await openMonitor(home, options.config.spec, kvm, signal)
       return openFirecrackerRuntime({
         stateDirectory: home.firecrackerRuntime,
         guestPath,
@@ -63,32 +55,3 @@ export function openMachines(options: MachineOptions): SandboxRuntime {
     },
   })
 }
-
-async function openMonitor(
-  { home, config }: MachineOptions,
-  kvm: KvmProbe,
-  signal: AbortSignal,
-): Promise<Monitor> {
-  const { firecracker, uid_range: uidRange, cgroup_parent: cgroupParent } = config.spec.runtime
-  const { driver, qemu_path: qemuPath } = firecracker
-  if (driver === 'firecracker') throw noFirecracker()
-  return openQemuMonitor(
-    {
-      stateDirectory: home.firecrackerRuntime,
-      launcherPath: await locateLauncher(nativeProgram('launch', home)),
-      // Code was seen to run on it: that a machine can be made there would prove nothing.
-      kvm: kvm.state === 'usable',
-      uidRange,
-      cgroupParent,
-      ...(qemuPath !== undefined && { qemuPath }),
-    },
-    signal,
-  )
-}
-
-const noFirecracker = (): AegisError =>
-  new AegisError(
-    'unsupported',
-    'firecracker.absent',
-    'This release runs micro-VMs by QEMU alone. Set spec.runtime.firecracker.driver: qemu',
-  )

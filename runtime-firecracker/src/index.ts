@@ -1,4 +1,6 @@
 export {
+  defaultFirecrackerPath,
+  defaultJailerPath,
   type FirecrackerMonitorOptions,
   openFirecrackerMonitor,
 } from './firecracker/firecracker-monitor.ts'

@@ -45,9 +45,11 @@ void output_frame(struct output *output, uint8_t type, uint8_t flags, uint32_t c
   output_commit(output, type, flags, channel, length);
 }
 
+/* No more at a time than a frame: a device of vsock was seen to stall for good on 64 KiB. */
 bool output_flush(struct output *output) {
   while (output->start < output->end) {
-    ssize_t n = write(output->fd, output->bytes + output->start, output->end - output->start);
+    size_t left = output->end - output->start;
+    ssize_t n = write(output->fd, output->bytes + output->start, left < FRAME_MAX ? left : FRAME_MAX);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return errno == EAGAIN;
     output->start += (size_t)n;

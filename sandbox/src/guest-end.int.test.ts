@@ -126,6 +126,14 @@ describe.skipIf(!(await canBoot()))('a guest', () => {
         ...Array.from({ length: 40 }, () => control(FrameType.exec, Buffer.alloc(32_000), 1, 1)),
       ]),
     ],
+    [
+      'what would wake a machine out of a snapshot',
+      Buffer.concat([configure, control(FrameType.resume, Buffer.alloc(16))]),
+    ],
+    [
+      'the random numbers of a machine',
+      control(FrameType.configure, Buffer.concat([Buffer.of(4), Buffer.alloc(20 + 72)])),
+    ],
   ] as const)('exits at once on %s', async (_what, bytes) => {
     const { child, wire, exited } = await spawnGuest()
     const complaint = child.stderr ? text(child.stderr) : ''
@@ -172,6 +180,15 @@ describe.skipIf(!(await canBoot()))('a guest', () => {
     await expect.poll(() => bytes, { timeout: 4_000 }).toBe(answered)
     wire.destroy()
     await exited
+  })
+
+  it('refuses to get ready for a snapshot of a kernel that is not its own, and goes on', async () => {
+    await using guest = await bootGuest()
+    await expect(guest.session.quiesce(never)).rejects.toMatchObject({
+      code: 'guest.busy',
+      details: { step: 'machine' },
+    })
+    expect(await guest.run('echo still here')).toMatchObject({ stdout: 'still here\n' })
   })
 
   it('also works when it is not the init of a namespace, and takes its commands with it', async () => {

@@ -61,6 +61,16 @@ export const runtimeConfigSchema = knownKeys({
       .describe(
         'What runs micro-VMs: `auto` is Firecracker where it is installed and KVM works, else QEMU',
       ),
+    firecracker_path: line().optional().describe('Absent: /usr/bin/firecracker'),
+    jailer_path: line().optional().describe('Of the same version; absent: /usr/bin/jailer'),
+    chroot_base: line()
+      .optional()
+      .describe(
+        'Where the jails of machines are made, on the file system of AEGIS_HOME; absent: in AEGIS_HOME',
+      ),
+    starts_at_once: wholeNumber(1, 64)
+      .default(8)
+      .describe('Machines that Firecracker starts at the same time; others wait'),
     qemu_path: line().optional().describe('Absent: /usr/bin/qemu-system-x86_64'),
   })
     .prefault({})

@@ -77,6 +77,10 @@ export interface RuntimeConfig {
   /** How micro-VMs are run. */
   readonly firecracker: {
     readonly driver: 'auto' | 'firecracker' | 'qemu'
+    readonly firecracker_path?: string | undefined
+    readonly jailer_path?: string | undefined
+    readonly chroot_base?: string | undefined
+    readonly starts_at_once: number
     readonly qemu_path?: string | undefined
   }
   /** Image of each language; `{version}` is replaced by the manifest's. */
