@@ -158,20 +158,23 @@ static void name_things(void) {
 
 static int directory(const char *path) { return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC); }
 
-/* The old root, with the disks on it, is out of everybody's reach afterwards. */
-static void pivot(void) {
+/*
+ * Afterwards the old root, with the disks on it, is out of everybody's reach. True: it can be unmounted.
+ * An initramfs cannot, since it is the root of all mounts, which would go with it.
+ */
+static bool pivot(void) {
   machine_need(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0, "making mounts private");
   machine_need(chdir(new_root) == 0, new_root);
-  if (syscall(SYS_pivot_root, ".", ".") == 0) return;
-  /* An initramfs cannot be left like that. */
+  if (syscall(SYS_pivot_root, ".", ".") == 0) return true;
   machine_need(mount(".", "/", NULL, MS_MOVE, NULL) == 0 && chroot(".") == 0 && chdir("/") == 0,
                "entering the root");
+  return false;
 }
 
 void root_enter(int limits) {
   int workspace = directory("/run/scratch/workspace"), tmp = directory(tmp_place);
   int old = directory("/");
-  pivot();
+  bool can_unmount = pivot();
   /* Nobody but the guest sees what is not his own: the threads of the kernel, and the guest. */
   mount_on("proc", "/proc", MS_NODEV | MS_NOEXEC, "hidepid=2");
   bind(workspace, "/workspace", 0);
@@ -183,7 +186,7 @@ void root_enter(int limits) {
   name_things();
   /* Detached from within: its path is hidden by the new root. */
   machine_need(fchdir(old) == 0, "the old root");
-  umount2(".", MNT_DETACH);
+  if (can_unmount) machine_need(umount2(".", MNT_DETACH) == 0, "leaving the old root");
   machine_need(chdir("/") == 0, "the new root");
   close(old), close(workspace), close(tmp);
 }
