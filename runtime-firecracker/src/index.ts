@@ -11,6 +11,7 @@ export { diagnoseKernels } from './host/diagnose-kernel.ts'
 export { diagnoseKvm } from './host/diagnose-kvm.ts'
 export { diagnoseSpace } from './host/diagnose-space.ts'
 export { type KvmProbe, probeKvm } from './host/probe-kvm.ts'
+export { type Conversion, type Converted, convertArchive } from './images/convert-archive.ts'
 export { type ErofsEntry, writeErofs } from './images/erofs/erofs-entries.ts'
 export type { ImageSource } from './images/image-source.ts'
 export {

@@ -38,7 +38,7 @@ describe('aegis image build', () => {
     expect(await buildImage(context, ['python:3.11'], {})).toBe(0)
     expect(requests).toEqual(['python:3.11'])
     expect(terminal.stdout()).toMatch(/^Built python:3\.11 \(disk of 5\.0 MiB, id \w+, .*\)\n$/)
-    expect(terminal.stderr()).toContain('making a disk of python:3.11: 1 MiB')
+    expect(terminal.stderr()).toContain('making a disk of python:3.11: 1.0 MiB')
   })
 
   it('sends the archive that it is given', async () => {

@@ -50,7 +50,10 @@ export async function openSpoolFile(path: string): Promise<SpoolFile> {
       }
       return target
     },
-    [Symbol.asyncDispose]: () => file.close(),
+    async [Symbol.asyncDispose]() {
+      await writer.flush().catch(() => undefined) // Whoever wanted the bytes heard of it.
+      await file.close()
+    },
   }
 }
 

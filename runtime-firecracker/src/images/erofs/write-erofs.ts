@@ -40,6 +40,10 @@ export async function writeErofsTree(
 async function writePlan(file: FileHandle, plan: LayoutPlan, signal: AbortSignal): Promise<void> {
   await file.truncate(plan.blocks * blockBytes)
   const writer = openPositionedWriter(file)
+  await using _ = {
+    // Nothing may be written any more once the file is closed.
+    [Symbol.asyncDispose]: () => writer.flush().catch(() => undefined),
+  }
   for (const [index, group] of plan.groups.entries()) {
     signal.throwIfAborted()
     const block = Buffer.alloc(blockBytes)
