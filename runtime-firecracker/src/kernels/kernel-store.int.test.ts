@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -38,21 +38,45 @@ it('refuses a record that somebody mangled', async () => {
   })
 })
 
+it('stores the same kernel for several at once, and never shows half of it', async () => {
+  const store = openKernelStore(directory)
+  const kernel = Buffer.alloc(1 << 20, 7)
+  const records = await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      const record = await store.add(kernel, known)
+      await store.use(record.digest)
+      return store.current()
+    }),
+  )
+  expect(new Set(records.map(({ digest }) => digest)).size).toBe(1)
+  expect((await readdir(directory)).sort()).toEqual([records[0]?.digest, 'current'].sort())
+})
+
+it('clears away what a crash left an hour ago, and nothing younger', async () => {
+  const [old, young] = [join(directory, '.unfinished-old'), join(directory, '.unfinished-young')]
+  await mkdir(old)
+  await mkdir(young)
+  await utimes(old, new Date(0), new Date(0))
+  await openKernelStore(directory).add(Buffer.from('kernel'), known)
+  expect(await readdir(directory)).toContain('.unfinished-young')
+  expect(await readdir(directory)).not.toContain('.unfinished-old')
+})
+
 async function put(content: string): Promise<KernelRecord> {
   const digest = createHash('sha256').update(content).digest('hex')
-  const record: KernelRecord = {
-    digest,
-    name: 'kernel',
-    linux: '6.12.91',
-    sizeBytes: content.length,
-    origin: { kind: 'file', path: '/kernel' },
-    arguments: [],
-    needsAcpi: false,
-    fetchedAt: '2026-11-28T20:00:00.000Z',
-  }
+  const record: KernelRecord = { ...known, digest, sizeBytes: content.length }
   await mkdir(join(directory, digest))
   await writeFile(join(directory, digest, 'vmlinux'), content)
   await writeFile(join(directory, digest, 'kernel.json'), JSON.stringify(record))
   await writeFile(join(directory, 'current'), digest)
   return record
+}
+
+const known: Omit<KernelRecord, 'digest' | 'sizeBytes'> = {
+  name: 'kernel',
+  linux: '6.12.91',
+  origin: { kind: 'file', path: '/kernel' },
+  arguments: [],
+  needsAcpi: false,
+  fetchedAt: '2026-11-28T20:00:00.000Z',
 }

@@ -79,12 +79,10 @@ export function openKernelStore(directory: string): KernelStore {
         )
         // A monitor reads it as a user of its own.
         await chmod(unfinished, 0o755)
-        await rm(join(directory, digest), { recursive: true, force: true })
-        await rename(unfinished, join(directory, digest))
+        return (await putInPlace(unfinished, directory, digest)) ?? record
       } finally {
         await rm(unfinished, { recursive: true, force: true })
       }
-      return record
     },
     async use(digest) {
       const unfinished = join(directory, `${unfinishedPrefix}${randomUUID()}`)
@@ -112,6 +110,32 @@ async function removeUnfinished(directory: string): Promise<void> {
       await rm(path, { recursive: true, force: true })
   }
 }
+
+/** Of two that store the same at once, the first wins: the other gets its record. */
+async function putInPlace(
+  unfinished: string,
+  directory: string,
+  digest: string,
+): Promise<KernelRecord | undefined> {
+  const path = join(directory, digest)
+  try {
+    await rename(unfinished, path)
+    return undefined
+  } catch (error) {
+    if (!isThere(error)) throw error
+    const stored = await wholeRecord(directory, digest)
+    if (stored !== undefined) return stored
+    // Damaged, so that nobody boots it meanwhile.
+    await rm(path, { recursive: true, force: true })
+    await rename(unfinished, path)
+    return undefined
+  }
+}
+
+const isThere = (error: unknown): boolean =>
+  error instanceof Error &&
+  'code' in error &&
+  (error.code === 'ENOTEMPTY' || error.code === 'EEXIST')
 
 async function readCurrent(directory: string): Promise<string | undefined> {
   const text = await readFile(join(directory, 'current'), 'utf8').catch(undefinedIfAbsent)
