@@ -16,7 +16,7 @@ const reportSchema = z.object({
 
 const directory = mkdtempSync(join(tmpdir(), 'aegis-test-'))
 const report = join(directory, 'report.json')
-const everything = 'bwrap,cgroup,python,clang,docker,runsc,registry,world,go'
+const everything = 'bwrap,cgroup,python,clang,docker,runsc,registry,world,go,qemu'
 const require = process.env.AEGIS_REQUIRE ?? (process.env.CI ? everything : '')
 
 const { status } = spawnSync(

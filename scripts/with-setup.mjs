@@ -19,6 +19,7 @@ const testPackages = {
   'docker-registry': 'docker-registry',
   runsc: 'runsc',
   mmdebstrap: 'mmdebstrap',
+  'qemu-system-x86_64': 'qemu-system-x86',
   git: 'git',
   openssl: 'openssl',
   'redis-server': 'redis-server redis-tools',

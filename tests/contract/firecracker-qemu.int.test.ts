@@ -1,4 +1,7 @@
+import { whyNotNow } from '../engine/requirements.ts'
 import { qemuHostKind } from './hosts/machine-host.ts'
-import { describeSandboxContract } from './sandbox-contract.ts'
+import { describeSandboxContract, describeShortContract } from './sandbox-contract.ts'
 
-describeSandboxContract(qemuHostKind)
+const why = whyNotNow()
+if (why === undefined) describeSandboxContract(qemuHostKind)
+else describeShortContract(qemuHostKind, why)

@@ -43,6 +43,15 @@ export function describeSandboxContract(kind: SandboxHostKind): void {
   })
 }
 
+/** A part that takes seconds where the whole takes minutes: what each kind of sandbox could get wrong. */
+export function describeShortContract(kind: SandboxHostKind, why: string): void {
+  describeOnHosts([kind], `part of the contract, since the whole ${why}`, () => {
+    const scene = openHostScene(kind)
+    describeCommands(scene)
+    describeFiles(scene)
+  })
+}
+
 function describeSweep(scene: HostScene): void {
   const { commands, run } = scene
 
