@@ -10,7 +10,6 @@ export interface LabDiskParts {
   /** Name below /lab, and the file that goes there. */
   readonly files: Readonly<Record<string, string>>
   readonly kernel: object
-  readonly mirror: string
 }
 
 /** Debian packages of the machine that runs machines: no more than both monitors need. */

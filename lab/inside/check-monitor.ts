@@ -1,9 +1,11 @@
 import { copyFile, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { type ExecCommand, sandboxId } from '../../core/src/index.ts'
 import type { MachinePlan, Monitor } from '../../runtime-firecracker/src/index.ts'
 import { makeScratchDisk } from '../../runtime-firecracker/src/scratch-disk.ts'
-import { connectGuest, type GuestSession } from '../../sandbox/src/index.ts'
+import { connectGuest, type GuestSession, makeReseedProofs } from '../../sandbox/src/index.ts'
+import type { QuietGuest } from '../../sandbox/src/machine-guest.ts'
 import type { LabReport } from './report.ts'
 
 const never = new AbortController().signal
@@ -59,7 +61,7 @@ async function checkBoot(report: LabReport, parts: LabParts, monitor: Monitor): 
     await report.step(
       'ends with its wire',
       () => machine.ended,
-      ({ reason, words }) => `${reason}: ${words}`,
+      ({ reason }) => reason,
     )
   } finally {
     await report.step('is disposed', async () => {
@@ -74,32 +76,40 @@ async function checkSnapshot(report: LabReport, parts: LabParts, monitor: Monito
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const machine = await report.step('boots a template', () => monitor.boot(plan, never))
   if (machine === undefined) return
-  const snapshot = await report.step('is made a snapshot of', () =>
-    machine.snapshot(directory, never),
-  )
+  const taken = await report.step('is made a snapshot of', async () => {
+    const session = await greet(machine.wire, monitor)
+    const quiet = await session.quiesce(never)
+    const snapshot = await machine.snapshot(directory, never)
+    session.close()
+    return { quiet, snapshot }
+  })
   await machine[Symbol.asyncDispose]()
-  if (snapshot === undefined) return
+  if (taken === undefined) return
+  const drawn = new Set<string>()
   for (const name of ['first', 'second']) {
-    const clone = { ...plan, ...(await planOf(parts, `${monitor.name}-${name}`, false)) }
+    const clone = await planOf(parts, `${monitor.name}-${name}`, false)
     await copyFile(plan.disks.scratch.path, clone.disks.scratch.path)
     const restored = await report.step(`the ${name} clone dials again`, () =>
-      monitor.restore(snapshot, clone, never),
+      monitor.restore(taken.snapshot, clone, never),
     )
     if (restored === undefined) continue
     await using _ = restored
-    await report.step(
-      `the ${name} clone says something`,
-      async () => {
-        const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
-        restored.wire.once('data', resolve)
-        restored.wire.once('close', () => reject(new Error('The wire ended')))
-        return promise
-      },
-      (bytes) => `${bytes.length} bytes`,
+    const session = await report.step(`the ${name} clone proves its reseed`, () =>
+      greet(restored.wire, monitor, taken.quiet),
     )
+    if (session === undefined) continue
+    const random = await report.step(`the ${name} clone runs python3`, () => run(session, draw))
+    if (random !== undefined) drawn.add(random)
+    session.close()
+    await restored.ended
   }
+  await report.step('both clones drew different random numbers', async () => {
+    if (drawn.size !== 2) throw new Error(`${drawn.size} different ones`)
+  })
   await rm(directory, { recursive: true })
 }
+
+const draw = ['python3', '-c', 'import os; print(os.urandom(16).hex())'] as const
 
 async function planOf(parts: LabParts, id: string, forSnapshot: boolean): Promise<MachinePlan> {
   const scratch = join(parts.directory, `${id}.scratch`)
@@ -121,7 +131,9 @@ async function planOf(parts: LabParts, id: string, forSnapshot: boolean): Promis
   }
 }
 
-const greet = (wire: Parameters<typeof connectGuest>[0], monitor: Monitor): Promise<GuestSession> =>
+const proofs = makeReseedProofs()
+
+const greet = (wire: Duplex, monitor: Monitor, restored?: QuietGuest): Promise<GuestSession> =>
   connectGuest(
     wire,
     {
@@ -129,6 +141,7 @@ const greet = (wire: Parameters<typeof connectGuest>[0], monitor: Monitor): Prom
       outputLimitBytes: 1 << 20,
       helloTimeoutMs: 10_000 * monitor.patience,
       user: { uid: 1000, gid: 1000 },
+      machine: { proofs, ...(restored && { restored }) },
     },
     never,
   )

@@ -56,8 +56,9 @@ it('never turns the filter of system calls off', () => {
     fc.property(fc.stringMatching(/^[A-Za-z0-9-]{1,64}$/), fc.nat(), (id, fileBytes) => {
       const words = jailerArguments({ ...command, id: sandboxId(id), fileBytes })
       expect(words.join(' ')).not.toMatch(/seccomp|daemonize|netns/)
-      // Nothing but its socket reaches Firecracker itself.
-      expect(words.slice(words.indexOf('--'))).toEqual(['--', '--api-sock', '/api.sock'])
+      expect(words.slice(words.indexOf('--'))).toEqual([
+        ...['--', '--api-sock', '/api.sock', '--level', 'Warning'],
+      ])
     }),
   )
 })

@@ -42,7 +42,8 @@ export function jailerArguments(command: JailerCommand): readonly string[] {
     ...['--resource-limit', `fsize=${fileBytes}`],
     ...(group === undefined ? [] : groupArguments(group)),
     '--',
-    ...['--api-sock', apiSocket],
+    // What it says before it is told where to write goes to the console.
+    ...['--api-sock', apiSocket, '--level', 'Warning'],
   ]
 }
 

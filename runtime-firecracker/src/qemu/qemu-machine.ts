@@ -7,6 +7,7 @@ import type { MachinePlan } from '../machine/machine-plan.ts'
 import type { Machine, MachineEnd } from '../machine/monitor.ts'
 import { residentBytesOf } from '../machine/resident-bytes.ts'
 import { openCallSocket } from './call-socket.ts'
+import { makeKvmDevice } from './kvm-device.ts'
 import { planQemuBox, type QemuSystem } from './qemu-box.ts'
 import { codeCacheMiB, consoleBytes, qemuArguments } from './qemu-command.ts'
 import { makeQmpClient, type QmpClient } from './qmp-client.ts'
@@ -50,6 +51,9 @@ export async function bootQemu(
   steps.defer(() => host.directories.remove(plan.id))
   if (lease) await chown(plan.disks.scratch.path, lease.uid, lease.uid)
   const calls = steps.use(await openCallSocket(directory, 'qmp', lease?.uid))
+  const kvm = host.acceleration === 'kvm' && {
+    kvmPath: await makeKvmDevice(directory, lease?.uid),
+  }
   const group = await host.limits.create(plan.id, limitsOf(host, plan))
   steps.defer(() => group.remove())
   signal.throwIfAborted()
@@ -66,6 +70,7 @@ export async function bootQemu(
       arguments: qemuArguments({ ...host, ...plan }),
       qmpPath: calls.path,
       staged: lease !== undefined,
+      ...kvm,
     }),
   })
   const kill = async () => {
