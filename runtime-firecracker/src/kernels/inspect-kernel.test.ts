@@ -42,6 +42,13 @@ describe('what is no kernel', () => {
     })
   })
 
+  it('a kernel that keeps its drivers as modules is refused, by the names of those it lacks', () => {
+    const distribution = aVmlinux({ drivers: ['virtio-mmio', 'ext4'] })
+    expect(() => inspectKernel(distribution)).toThrow(
+      /no virtio_blk, erofs built in.*CONFIG_VIRTIO_BLK=y/s,
+    )
+  })
+
   it('a bzImage is told apart, with what unpacks it', () => {
     const image = Buffer.alloc(4096)
     image.write('HdrS', 0x202)

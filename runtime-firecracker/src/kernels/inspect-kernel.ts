@@ -14,7 +14,8 @@ export interface KernelFacts {
 
 /**
  * Looks a file over that should be an uncompressed kernel for x86-64.
- * @throws AegisError `invalid` / `kernel.invalid` it is not, and what it is instead
+ * @throws AegisError `invalid` / `kernel.invalid` it is not, and what it is instead; or it could not
+ * find its disks
  */
 export function inspectKernel(file: Buffer): KernelFacts {
   if (!isElf(file)) throw notElf(file)
@@ -33,9 +34,18 @@ export function inspectKernel(file: Buffer): KernelFacts {
     throw invalidKernel('has a PVH note that points outside it')
   const linux = linuxVersion(file)
   if (linux === undefined) throw invalidKernel('is a program, but not Linux')
+  const missing = neededDrivers.filter((name) => !file.includes(`${name}\0`))
+  if (missing.length > 0)
+    throw invalidKernel(
+      `has no ${missing.join(', ')} built in, but at most as modules, and a micro-VM has none`,
+      'Build it with CONFIG_VIRTIO_BLK=y, CONFIG_VIRTIO_MMIO=y and CONFIG_EROFS_FS=y, or fetch one: aegis kernel fetch',
+    )
   const commandLineDevices = file.includes('virtio_mmio.device')
   return { linux, pvh: pvh !== undefined, commandLineDevices }
 }
+
+/** Without these it finds no disk. Each names itself so in the kernel that it is part of. */
+const neededDrivers = ['virtio_blk', 'virtio-mmio', 'erofs']
 
 const fourGiB = 1n << 32n
 

@@ -1,4 +1,5 @@
 import { pvhNote } from '../kernels/elf/elf-notes.ts'
+import { builtIn } from './a-vmlinux.ts'
 
 export interface KrunfwParts {
   readonly load?: number
@@ -36,7 +37,8 @@ export function aKrunfw(parts: KrunfwParts = {}): Buffer {
   writeSymbol(file, 1, 1, at.image, 8192)
   writeSymbol(file, 2, 2 + bundle.length, at.code, Buffer.concat(code).length)
   Buffer.concat(code).copy(file, at.code)
-  file.write('\0Linux version 6.12.91 (root) #1\0virtio_mmio.device\0', at.image + 1024, 'latin1')
+  const words = ['', 'Linux version 6.12.91 (root) #1', 'virtio_mmio.device', ...builtIn, '']
+  file.write(words.join('\0'), at.image + 1024, 'latin1')
   pvhNote(pvh).copy(file, at.image + 2048)
   return file
 }

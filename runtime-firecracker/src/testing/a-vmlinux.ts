@@ -6,9 +6,13 @@ export interface VmlinuxParts {
   /** Where its PVH note points; false: it has none. */
   readonly pvh?: number | false
   readonly text?: string
+  /** That it has built in. */
+  readonly drivers?: readonly string[]
   readonly type?: number
   readonly machine?: number
 }
+
+export const builtIn = ['virtio_blk', 'virtio-mmio', 'erofs']
 
 export const loadedAt = 0x100_0000
 
@@ -16,8 +20,9 @@ export const loadedAt = 0x100_0000
 export function aVmlinux(parts: VmlinuxParts = {}): Buffer {
   const { banner = 'Linux version 6.1.90 (builder) #1 SMP', entry = BigInt(loadedAt + 16) } = parts
   const { pvh = loadedAt, text = '', type = 2, machine = 62 } = parts
+  const { drivers = builtIn } = parts
   const image = Buffer.alloc(4096)
-  image.write(`\0${banner}\0${text}\0`, 64, 'latin1')
+  image.write(`\0${[banner, text, ...drivers].join('\0')}\0`, 64, 'latin1')
   const note = pvh === false ? Buffer.alloc(0) : pvhNote(pvh)
   const header = Buffer.alloc(64 + 2 * 56)
   header.write('\x7fELF\x02\x01\x01', 'latin1')
