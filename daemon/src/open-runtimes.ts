@@ -40,13 +40,19 @@ interface Options {
   readonly logger: Logger
 }
 
+/** An engine that runtimes share, opened by the first that wants it: one store alone notes its pulls. */
+interface SharedEngine {
+  known?: { readonly client: EngineClient; readonly images: DockerImageStore }
+}
+
 /** Opens the runtimes that the config permits, with what this installation brings. */
 export async function openRuntimes(options: Options): Promise<Runtimes> {
   const { isolations } = options.config.spec.runtime
   await using undo = new AsyncDisposableStack()
   const byIsolation = new Map<Isolation, SandboxRuntime>()
+  const shared: SharedEngine = {}
   for (const isolation of preferred().filter((one) => isolations.includes(one))) {
-    byIsolation.set(isolation, await opened[isolation](options, undo))
+    byIsolation.set(isolation, await opened[isolation](options, undo, shared))
   }
   const resources = undo.move()
   return { byIsolation, [Symbol.asyncDispose]: () => resources.disposeAsync() }
@@ -89,7 +95,11 @@ async function openProcess(
 }
 
 /** Nothing is asked of an engine before somebody needs it: most nodes start without one. */
-async function openDocker(options: Options, undo: AsyncDisposableStack): Promise<SandboxRuntime> {
+async function openDocker(
+  options: Options,
+  undo: AsyncDisposableStack,
+  shared: SharedEngine,
+): Promise<SandboxRuntime> {
   const { home, config, env, logger } = options
   const { docker_runtime: ociRuntime } = config.spec.runtime
   const endpoint = endpointOf(config, env)
@@ -111,6 +121,7 @@ async function openDocker(options: Options, undo: AsyncDisposableStack): Promise
   })
   undo.use(runtime)
   undo.use(images)
+  shared.known = { client, images }
   return runtime
 }
 
@@ -118,13 +129,13 @@ async function openDocker(options: Options, undo: AsyncDisposableStack): Promise
 async function openFirecracker(
   options: Options,
   undo: AsyncDisposableStack,
+  shared: SharedEngine,
 ): Promise<SandboxRuntime> {
-  const { home, config, env, logger } = options
-  const endpoint = endpointOf(config, env)
-  const client = endpoint instanceof AegisError ? undefined : undo.use(openEngineClient(endpoint))
-  const source: ImageSource | undefined = client && {
-    store: undo.use(openImages(options, client)),
-    archive: (id, signal) => saveImage(client, id, signal),
+  const { home, config, logger } = options
+  const engine = shared.known ?? openEngine(options, undo)
+  const source: ImageSource | undefined = engine && {
+    store: engine.images,
+    archive: (id, signal) => saveImage(engine.client, id, signal),
   }
   const images = openMachineImages({
     directory: home.machineImages,
@@ -134,7 +145,17 @@ async function openFirecracker(
     logger,
   })
   undo.use(images)
+  await images.sweep().catch((error: unknown) => {
+    logger.warn({ err: error }, 'What was left of images for machines cannot be removed')
+  })
   return undo.use(openMachines({ home, config, images, logger }))
+}
+
+function openEngine(options: Options, undo: AsyncDisposableStack): SharedEngine['known'] {
+  const endpoint = endpointOf(options.config, options.env)
+  if (endpoint instanceof AegisError) return undefined
+  const client = undo.use(openEngineClient(endpoint))
+  return { client, images: undo.use(openImages(options, client)) }
 }
 
 const goArchitectures: Readonly<Record<string, string>> = { x64: 'amd64' }
