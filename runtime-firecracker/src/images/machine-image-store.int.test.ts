@@ -203,6 +203,29 @@ describe('images for machines', () => {
     expect(readdirSync(directory())).toEqual([`${id.slice(7)}.1`])
   })
 
+  const mayMount = spawnSync('mountpoint', ['-q', '/proc']).status === 0 && process.getuid?.() === 0
+
+  it.skipIf(!mayMount)(
+    'leave nothing on a disk that became full (only root may mount one)',
+    async () => {
+      mkdirSync(directory())
+      const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'aegis-test', directory()])
+      expect(mount.status).toBe(0)
+      try {
+        await using images = openStore()
+        for (const megabytes of [1, 6]) {
+          const content = Buffer.alloc(megabytes << 20)
+          const archive = piecesOf(dockerArchive({ layers: [tarOf([{ path: 'big', content }])] }))
+          const full = images.store.fromArchive?.({ archive }, () => undefined, never)
+          await expect(full).rejects.toMatchObject({ kind: 'exhausted', code: 'image.space' })
+          expect(readdirSync(directory())).toEqual([])
+        }
+      } finally {
+        spawnSync('umount', [directory()])
+      }
+    },
+  )
+
   it('say how to get one where there is none', async () => {
     await using images = openStore()
     const remedy = /aegis image build --from/
