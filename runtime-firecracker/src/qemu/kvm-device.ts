@@ -14,7 +14,7 @@ export async function makeKvmDevice(directory: string, uid: number | undefined):
   if (uid === undefined) return '/dev/kvm'
   const path = join(directory, 'kvm')
   const { major, minor } = number
-  await promisify(execFile)('/usr/bin/mknod', ['-m', '600', path, 'c', major, minor], { env: {} })
+  await promisify(execFile)('/bin/mknod', ['-m', '600', path, 'c', major, minor], { env: {} })
   await chown(path, uid, uid)
   return path
 }
