@@ -9,7 +9,7 @@ export function describeAttacks(scene: EgressScene): void {
       return {
         name: 'attacks',
         script: 'attacks.mjs',
-        timeout: '240s',
+        timeoutSeconds: 240,
         network: {
           allowlist: [
             ...['web.aegis.test', 'rebind.aegis.test', 'meta.aegis.test', 'loop.aegis.test'],

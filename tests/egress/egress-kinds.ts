@@ -1,6 +1,6 @@
 import type { Isolation } from '@aegis/core'
 import { whyNoProcessHost } from '../contract/hosts/process-host.ts'
-import { whyNoEngine, whyNoGvisor } from '../engine/requirements.ts'
+import { whyNoEngine, whyNoGvisor, whyNoQemu, whyNotNow } from '../engine/requirements.ts'
 import { sharedTestEngine } from '../engine/shared-engine.ts'
 import type { Engine } from '../engine/test-engine.ts'
 import { whyNoWorld } from './world/requirements.ts'
@@ -13,6 +13,8 @@ export interface EgressKind {
   readonly sandbox?: 'gvisor'
   /** Whether it tells of connections to addresses that nobody listens on. */
   readonly captures: boolean
+  /** How many times as long everything takes there. Default 1. */
+  readonly slowness?: number
 }
 
 export const processEgress = (): EgressKind => ({
@@ -37,9 +39,17 @@ export const runscEgress = (): EgressKind => ({
   captures: false,
 })
 
-/** The engine that containers of the tests run on, with the image of their clients. */
+export const qemuEgress = (): EgressKind => ({
+  name: 'firecracker/qemu',
+  whyNot: whyNotNow() ?? whyNoWorld() ?? whyNoEngine() ?? whyNoQemu(),
+  isolation: 'firecracker',
+  captures: true,
+  slowness: 8,
+})
+
+/** The engine that the image of the clients comes from. */
 export async function engineOf(isolation: Isolation): Promise<Engine | undefined> {
-  if (isolation !== 'docker') return undefined
+  if (isolation === 'process') return undefined
   const engine = await sharedTestEngine()
   await engine.image('clients')
   return engine

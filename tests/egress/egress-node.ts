@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { cp, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { AuditEntry, Isolation } from '@aegis/core'
 import { homeAt, readApiToken } from '@aegis/daemon'
@@ -32,11 +33,18 @@ export interface EgressAgent {
   readonly timeout?: string
 }
 
+export interface EgressNodeOptions {
+  readonly engine?: Pick<Engine, 'socketPath'>
+  readonly security?: object
+  /** Kernels for micro-VMs. */
+  readonly kernelDirectory?: string
+}
+
 export async function openEgressNode(
   world: World,
-  options: { readonly engine?: Pick<Engine, 'socketPath'>; readonly security?: object } = {},
+  options: EgressNodeOptions = {},
 ): Promise<EgressNode> {
-  const { engine, security } = options
+  const { engine, security, kernelDirectory } = options
   const aegis = await openNodeCommand()
   const config = {
     node: { id: 'egress', type: 'edge' },
@@ -50,6 +58,7 @@ export async function openEgressNode(
     },
   }
   await aegis.write('aegis-config.yaml', JSON.stringify(config))
+  if (kernelDirectory) await cp(kernelDirectory, join(aegis.home, 'kernels'), { recursive: true })
   await aegis.write('ca.pem', world.certificates.authority)
   // The gateway trusts this authority as it would a public one.
   const env = { NODE_EXTRA_CA_CERTS: world.certificates.authorityPath }

@@ -1,6 +1,7 @@
 import type { AuditEntry } from '@aegis/core'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { printedTo } from '../e2e/told-events.ts'
+import { testKernel } from '../engine/guest-kernel.ts'
 import { describeAttacks } from './describe-attacks.ts'
 import { describeClients } from './describe-clients.ts'
 import { describeSecrets } from './describe-secrets.ts'
@@ -41,10 +42,14 @@ function openEgressScene(kind: EgressKind): EgressScene {
   let world: World | undefined
   let node: EgressNode | undefined
   beforeAll(async () => {
-    const opening = [openWorld(), engineOf(kind.isolation)] as const
-    const [opened, engine] = await Promise.all(opening)
+    const kernel = kind.isolation === 'firecracker' ? testKernel() : undefined
+    const opening = [openWorld(), engineOf(kind.isolation), kernel] as const
+    const [opened, engine, kernelDirectory] = await Promise.all(opening)
     world = opened
-    node = await openEgressNode(opened, engine && { engine })
+    node = await openEgressNode(opened, {
+      ...(engine && { engine }),
+      ...(kernelDirectory !== undefined && { kernelDirectory }),
+    })
   }, 180_000)
   afterAll(async () => {
     await node?.[Symbol.asyncDispose]()
@@ -65,25 +70,32 @@ function openEgressScene(kind: EgressKind): EgressScene {
   }
 }
 
+/** `timeoutSeconds`: on a processor of its own. Default 120. */
+type TriedAgent = Omit<EgressAgent, 'isolation' | 'sandbox' | 'timeout'> & {
+  readonly timeoutSeconds?: number
+}
+
 /** Runs the agent before the tests of the suite that calls it. */
-export function tryBefore(
-  scene: EgressScene,
-  agent: () => Promise<Omit<EgressAgent, 'isolation' | 'sandbox'>>,
-): () => Tried {
+export function tryBefore(scene: EgressScene, agent: () => Promise<TriedAgent>): () => Tried {
   let tried: Tried | undefined
-  beforeAll(async () => {
-    const { node, kind } = scene
-    const { isolation, sandbox } = kind
-    const own = { ...(await agent()), isolation, ...(sandbox && { sandbox }) }
-    const { id: executionId, events } = await node.runAgent(own)
-    const audit = await node.audit(executionId)
-    tried = {
-      executionId,
-      probes: readProbes(printedTo('stdout', events)),
-      audit,
-      denied: audit.filter(({ type }) => type === 'execution.denied'),
-    }
-  }, 300_000)
+  beforeAll(
+    async () => {
+      const { node, kind } = scene
+      const { isolation, sandbox, slowness = 1 } = kind
+      const { timeoutSeconds = 120, ...asked } = await agent()
+      const timeout = `${timeoutSeconds * slowness}s`
+      const own = { ...asked, timeout, isolation, ...(sandbox && { sandbox }) }
+      const { id: executionId, events } = await node.runAgent(own)
+      const audit = await node.audit(executionId)
+      tried = {
+        executionId,
+        probes: readProbes(printedTo('stdout', events)),
+        audit,
+        denied: audit.filter(({ type }) => type === 'execution.denied'),
+      }
+    },
+    300_000 * (scene.kind.slowness ?? 1),
+  )
   return () => {
     if (tried === undefined) throw new Error('The agent has run in tests only')
     return tried

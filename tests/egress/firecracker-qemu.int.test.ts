@@ -1,0 +1,4 @@
+import { qemuEgress } from './egress-kinds.ts'
+import { egressSuite } from './egress-scene.ts'
+
+egressSuite(qemuEgress())
