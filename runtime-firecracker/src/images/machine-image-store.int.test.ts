@@ -151,6 +151,15 @@ describe('images for machines', () => {
     expect(await images.store.list(never)).toHaveLength(1)
   })
 
+  it('are listed without their engine; who has none hears that it is away', async () => {
+    const engine = anEngine()
+    await using images = openStore(engine.source)
+    engine.leave()
+    await expect(images.store.list(never)).rejects.toMatchObject({ code: 'engine.unreachable' })
+    await build(images.store, 'mine:1')
+    expect(await images.store.list(never)).toMatchObject([{ references: ['mine:1'] }])
+  })
+
   it('stay while a machine uses them, and leave the engine what is its own', async () => {
     const engine = anEngine()
     await using images = openStore(engine.source)

@@ -91,10 +91,8 @@ export function openMachineImages(options: MachineImageOptions): MachineImageSto
 
   const store: ImageStore = {
     async list(signal) {
-      const [disks, images] = await Promise.all([
-        cache.list(),
-        source?.store.list(signal).catch(noneWithoutEngine) ?? [],
-      ])
+      const disks = await cache.list()
+      const images = await listOf(source?.store, disks.length > 0, signal)
       const known = new Set(images.map(({ id }) => id))
       const alone = disks.filter(
         ({ record }) => ![record.id, ...record.otherIds].some((id) => known.has(id)),
@@ -199,9 +197,18 @@ function instantOf(created: string | null | undefined): Instant {
 const isWithoutEngine = (error: unknown): boolean =>
   error instanceof AegisError && error.code === 'engine.unreachable'
 
-function noneWithoutEngine(error: unknown): readonly Image[] {
-  if (isWithoutEngine(error)) return []
-  throw error
+/** An engine that is away hides no disks; who has none hears of it. */
+async function listOf(
+  store: ImageStore | undefined,
+  hasDisks: boolean,
+  signal: AbortSignal,
+): Promise<readonly Image[]> {
+  try {
+    return (await store?.list(signal)) ?? []
+  } catch (error) {
+    if (hasDisks && isWithoutEngine(error)) return []
+    throw error
+  }
 }
 
 const absent = (reference: string): AegisError =>
