@@ -48,7 +48,7 @@ async function tracesOf(language: string, prompt: string): Promise<Traces> {
   return { events: others.map(withoutChance), output: output.join('') }
 }
 
-const byChance = /^(at|agentId|agentName|sandboxId|bootMs|durationMs|usage)$/
+const byChance = /^(at|agentId|agentName|sandboxId|bootMs|bootPhases|durationMs|usage)$/
 
 const withoutChance = (event: ExecutionEvent): object =>
   JSON.parse(JSON.stringify(event, (key, value) => (byChance.test(key) ? undefined : value)))

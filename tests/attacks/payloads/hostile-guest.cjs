@@ -14,7 +14,7 @@ function frame(type, channel, payload = Buffer.alloc(0), flags = 0, length = pay
   header.writeUInt32BE(channel, 4)
   return Buffer.concat([header, payload])
 }
-const hello = (version = 3) =>
+const hello = (version = 4) =>
   frame(1, session, Buffer.from([0x41, 0x45, 0x47, 0x49, 0, version, 0, 3]))
 const configured = () => frame(3, session, Buffer.concat([Buffer.from([1, 1]), Buffer.from('OK')]))
 const number = (value) => {
