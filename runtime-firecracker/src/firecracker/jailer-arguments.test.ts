@@ -53,12 +53,28 @@ it('places a machine in the hierarchies of version 1, also beside an empty versi
 
 it('never turns the filter of system calls off', () => {
   fc.assert(
-    fc.property(fc.stringMatching(/^[A-Za-z0-9-]{1,64}$/), fc.nat(), (id, fileBytes) => {
+    fc.property(fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/), fc.nat(), (id, fileBytes) => {
       const words = jailerArguments({ ...command, id: sandboxId(id), fileBytes })
       expect(words.join(' ')).not.toMatch(/seccomp|daemonize|netns/)
       expect(words.slice(words.indexOf('--'))).toEqual([
         ...['--', '--api-sock', '/api.sock', '--level', 'Warning'],
       ])
     }),
+  )
+})
+
+it.each([
+  '',
+  '-',
+  '--',
+  '-x',
+  'a b',
+  'a/b',
+  '..',
+  'a\n',
+  'x'.repeat(65),
+])('refuses %j as the name of a machine', (id) => {
+  expect(() => jailerArguments({ ...command, id: sandboxId(id) })).toThrow(
+    expect.objectContaining({ code: 'machine.id' }),
   )
 })

@@ -1,4 +1,4 @@
-import type { SandboxId } from '@aegis/core'
+import { AegisError, type SandboxId } from '@aegis/core'
 
 /** Where the jailer puts a machine's process: a group that is there already, with its limits. */
 export interface JailerGroup {
@@ -30,9 +30,16 @@ export const apiSocket = '/api.sock'
 /**
  * Arguments of one jailer. Firecracker's own filter of system calls is never turned off, and there is
  * no option here to do so.
+ * @throws AegisError `invalid` / `machine.id` the jailer would not take the id, or for an option
  */
 export function jailerArguments(command: JailerCommand): readonly string[] {
   const { id, firecrackerPath, chrootBase, uid, group, fileBytes } = command
+  if (!machineId.test(id))
+    throw new AegisError(
+      'invalid',
+      'machine.id',
+      `A machine cannot be called "${id.slice(0, 80)}". Use 1 to 64 letters, digits and hyphens, none in front`,
+    )
   return [
     ...['--id', id, '--exec-file', firecrackerPath],
     ...['--uid', `${uid}`, '--gid', `${uid}`],
@@ -46,6 +53,9 @@ export function jailerArguments(command: JailerCommand): readonly string[] {
     ...['--api-sock', apiSocket, '--level', 'Warning'],
   ]
 }
+
+/** What the jailer takes, and nothing that looks like an option. */
+const machineId = /^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/
 
 const groupArguments = ({ version, parent, values }: JailerGroup): readonly string[] => [
   // Always said: the jailer's own default is version 1.
