@@ -16,7 +16,7 @@ const reportSchema = z.object({
 
 const directory = mkdtempSync(join(tmpdir(), 'aegis-test-'))
 const report = join(directory, 'report.json')
-const everything = 'bwrap,cgroup,python,clang,docker,runsc,registry,world,go,qemu'
+const everything = 'bwrap,cgroup,python,clang,docker,runsc,registry,world,go,qemu,erofs'
 const require = process.env.AEGIS_REQUIRE ?? (process.env.CI ? everything : '')
 
 const { status } = spawnSync(

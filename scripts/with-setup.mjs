@@ -20,6 +20,7 @@ const testPackages = {
   runsc: 'runsc',
   mmdebstrap: 'mmdebstrap',
   'qemu-system-x86_64': 'qemu-system-x86',
+  'fsck.erofs': 'erofs-utils',
   git: 'git',
   openssl: 'openssl',
   'redis-server': 'redis-server redis-tools',

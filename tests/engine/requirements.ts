@@ -30,6 +30,10 @@ export const whyNoQemu = (): string | undefined =>
       : 'micro-VMs of QEMU run on x86-64',
   )
 
+/** Why disks of micro-VMs cannot be looked over by EROFS's own tools; `AEGIS_REQUIRE=erofs` makes that a failure. */
+export const whyNoErofsTools = (): string | undefined =>
+  required('erofs', whyNoProgram('fsck.erofs', 'erofs-utils'))
+
 /** Why a test that takes minutes is left to the night; `AEGIS_NIGHTLY=1` runs it. */
 export const whyNotNow = (): string | undefined =>
   process.env.AEGIS_NIGHTLY === '1' ? undefined : 'takes minutes: run it with AEGIS_NIGHTLY=1'

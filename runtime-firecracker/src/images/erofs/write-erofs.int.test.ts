@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { lstat, readFile, readlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { programPath, whyNoErofsTools } from '../../../../tests/engine/requirements.ts'
 import { readErofs } from '../../testing/read-erofs.ts'
 import { type ErofsEntry, writeErofs } from './erofs-entries.ts'
 import { deviceNumber } from './on-disk.ts'
@@ -150,17 +151,18 @@ describe('an image of EROFS', () => {
   })
 })
 
-const fsck = '/usr/bin/fsck.erofs'
-const canCheck = existsSync(fsck)
+const why = whyNoErofsTools()
 
-// Node makes no device nodes or owners without root, and these programs are not on every machine.
-describe.skipIf(!canCheck)('the tools of EROFS itself (erofs-utils; skipped where missing)', () => {
+// Node makes no device nodes or owners without root.
+describe.skipIf(why)(`the tools of EROFS itself${why ? ` (${why})` : ''}`, () => {
   it('find nothing wrong with it, and unpack the same files', async () => {
     await fc.assert(
       fc.asyncProperty(entries, async (all) => {
         const [path, out] = [newPath(), newPath()]
         await writeErofs(path, all)
-        execFileSync(fsck, [`--extract=${out}`, '--no-preserve', path], { stdio: 'pipe' })
+        execFileSync(programPath('fsck.erofs') ?? '', [`--extract=${out}`, '--no-preserve', path], {
+          stdio: 'pipe',
+        })
         for (const entry of all) {
           const at = Buffer.from(join(out, entry.path))
           if (entry.kind === 'file') expect((await readFile(at)).equals(entry.content)).toBe(true)
