@@ -9,6 +9,7 @@ import {
   type PolicyEngine,
   requireAgent,
   requirePermission,
+  type SandboxFigures,
 } from '@aegis/core'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { accessOf, type Permission } from './authorization.ts'
@@ -21,10 +22,11 @@ export interface ServedNode {
   /** As one caller sees it. */
   as(actor: Actor): ControlPlane
   readonly agentNames: AgentNames
+  readonly sandboxFigures: SandboxFigures
 }
 
 export interface AuthorizeOptions {
-  readonly node: ServedNode
+  readonly node: Pick<ServedNode, 'as' | 'agentNames'>
   readonly authenticate: Authenticate
   readonly policies: Pick<PolicyEngine, 'decideApi'>
   readonly throttle: Throttle

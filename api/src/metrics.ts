@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { ControlPlane, NodeStatus, SandboxCounts } from '@aegis/core'
+import type { ControlPlane, NodeStatus, SandboxCounts, SandboxFigures } from '@aegis/core'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { measureSandboxes } from './sandbox-metrics.ts'
 
 /** Something else of the node that can be measured; a Registry of prom-client is one. */
 export interface MetricsSource {
@@ -22,11 +23,12 @@ export interface ApiMetrics extends Disposable {
 
 interface Deps {
   readonly node: ControlPlane['node']
+  readonly figures: SandboxFigures
   readonly sources: readonly MetricsSource[]
   readonly openStreams: () => number
 }
 
-export function makeApiMetrics({ node, sources, openStreams }: Deps): ApiMetrics {
+export function makeApiMetrics({ node, figures, sources, openStreams }: Deps): ApiMetrics {
   const registry = new Registry()
   const registers = [registry]
   const durations = new Histogram({
@@ -78,6 +80,7 @@ export function makeApiMetrics({ node, sources, openStreams }: Deps): ApiMetrics
   const lag = gauge('nodejs_eventloop_lag_p99_seconds', 'Delay of the event loop since last asked')
   const delays = monitorEventLoopDelay({ resolution: 20 })
   delays.enable()
+  const measured = measureSandboxes(figures, registers)
 
   function setNode(status: NodeStatus): void {
     for (const [name, count] of Object.entries(status.executions)) {
@@ -120,12 +123,14 @@ export function makeApiMetrics({ node, sources, openStreams }: Deps): ApiMetrics
     async text() {
       setNode(await node.status())
       setProcess()
+      await measured.refresh()
       streams.set(openStreams())
       const parts = [registry, ...sources].map((source) => source.metrics())
       return (await Promise.all(parts)).join('\n')
     },
     contentType: registry.contentType,
     [Symbol.dispose]() {
+      measured[Symbol.dispose]()
       delays.disable()
       registry.clear()
     },

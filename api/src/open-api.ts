@@ -136,6 +136,7 @@ export async function buildApp(
   const streams = makeEventStreams({ closing, clock, logger })
   const metrics = makeApiMetrics({
     node: node.as(localActor).node,
+    figures: node.sandboxFigures,
     sources: options.metrics ?? [],
     openStreams: () => streams.open,
   })

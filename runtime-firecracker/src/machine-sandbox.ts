@@ -96,6 +96,7 @@ export function makeMachineSandbox(parts: MachineSandboxParts): Sandbox {
       // A guest does not see how long the host lets it wait, and takes that for its own work.
       return { ...seen, residentBytes, cpuMs: cpuMs ?? seen.cpuMs }
     },
+    residentBytes: () => machine.residentBytes(),
     [Symbol.asyncDispose]() {
       disposed = true
       session.close()

@@ -29,6 +29,7 @@ import {
   makeInMemoryStore,
   makeInMemoryVault,
   makeRecordingTrail,
+  noFigures,
   noSupply,
   openPolicies,
   type RecordingTrail,
@@ -180,7 +181,7 @@ export async function serveHttp(
 export const openAccess = (
   plane: ControlPlane,
 ): Pick<ApiOptions, 'node' | 'policies' | 'audit' | 'clock' | 'rates'> => ({
-  node: { as: () => plane, agentNames: agentNamesOf(plane) },
+  node: { as: () => plane, agentNames: agentNamesOf(plane), sandboxFigures: noFigures },
   policies: openPolicies,
   audit: forgetfulTrail,
   clock: realClock,

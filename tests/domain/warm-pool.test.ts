@@ -34,6 +34,18 @@ describe('an agent with a floor', () => {
     expect(scene.runtime.live()).not.toContain(start?.id)
   })
 
+  it('is measured once as it boots, and again when its program speaks', async () => {
+    const scene = await openPool()
+    const told: string[] = []
+    using _ = scene.node.sandboxFigures.onMoment(({ kind }) => told.push(kind))
+    await scene.plane.agents.deploy(aManifest('echo', kept(1)))
+    await scene.until({ warm: 1 })
+    expect(told).toEqual(['booted'])
+    await runOne(scene)
+    // Another one takes the place of that which was used.
+    expect(told.toSorted()).toEqual(['booted', 'booted', 'spoke'])
+  })
+
   it('has them wait when a node starts, in the background', async () => {
     const first = await openScene()
     await first.plane.agents.deploy(aManifest('echo', kept(1)))

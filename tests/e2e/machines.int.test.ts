@@ -1,5 +1,6 @@
 import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
+import { homeAt, readApiToken } from '@aegis/daemon'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { testKernel } from '../engine/guest-kernel.ts'
 import { whyNoEngine, whyNoQemu } from '../engine/requirements.ts'
@@ -50,6 +51,23 @@ describe.skipIf(reason)(`an agent in a micro-VM${reason ? ` (${reason})` : ''}`,
     })
   })
 
+  it('counts among the boots that are measured, phase by phase, and no name is told', {
+    timeout,
+  }, async () => {
+    const { code, events } = await run('echo', 'measured')
+    expect(code, whatWentWrong(events)).toBe(0)
+    const body = await metricsOf(aegis)
+    for (const phase of ['prepare', 'monitor', 'kernel', 'hello', 'first_output'])
+      expect(body).toMatch(
+        new RegExp(
+          `^aegis_sandbox_boot_phase_seconds_count\\{isolation="firecracker",phase="${phase}"\\} [1-9]`,
+          'm',
+        ),
+      )
+    expect(body).toMatch(/^aegis_sandbox_boot_seconds_count\{isolation="firecracker"\} [1-9]/m)
+    expect(body).not.toContain('echo')
+  })
+
   it('talks to its model through the one wire it has', { timeout }, async () => {
     const { code, events } = await run('greeter', 'Ada')
     expect(code, whatWentWrong(events)).toBe(0)
@@ -62,6 +80,14 @@ describe.skipIf(reason)(`an agent in a micro-VM${reason ? ` (${reason})` : ''}`,
     expect(printedTo('stdout', events)).toMatch(/\nsnoop: (\d+) attempts, \1 denied, 0 reached\n$/)
   })
 })
+
+async function metricsOf({ home, port }: AegisCommand): Promise<string> {
+  const token = await readApiToken(homeAt(home).token)
+  const answer = await fetch(`http://127.0.0.1:${port}/metrics`, {
+    headers: { authorization: `Bearer ${token.reveal()}` },
+  })
+  return answer.text()
+}
 
 /** What it said itself, and what was said of it. */
 const whatWentWrong = (events: ToldExecution['events']): string =>

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AgentNames, ControlPlane, Logger } from '@aegis/core'
-import { forgetfulTrail, openPolicies } from '@aegis/core/testing'
+import { forgetfulTrail, noFigures, openPolicies } from '@aegis/core/testing'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from '../open-api.ts'
 
@@ -24,6 +24,7 @@ export async function openTestApp(
     allowedHosts = ['aegis.example'],
     servesMetrics = true,
     audit = forgetfulTrail,
+    figures = noFigures,
   } = {},
 ): Promise<TestApp> {
   const bugs: object[] = []
@@ -41,7 +42,7 @@ export async function openTestApp(
   const closing = new AbortController()
   const app = await buildApp(
     {
-      node: { as: () => controlPlane, agentNames: namesOf(controlPlane) },
+      node: { as: () => controlPlane, agentNames: namesOf(controlPlane), sandboxFigures: figures },
       policies: openPolicies,
       audit,
       clock: { now: () => new Date().toISOString(), monotonicMs: () => performance.now(), sleep },

@@ -20,6 +20,8 @@ interface Options {
   /** Characters of the stream kept for the output; all of it is in the events. */
   readonly keepCharacters: number
   readonly note: (event: ExecutionEvent) => Promise<void>
+  /** Called when the first of it has come. */
+  readonly onFirst?: () => void
   readonly clock: Clock
   readonly signal: AbortSignal
 }
@@ -38,7 +40,7 @@ const minIntervalMs = 25
  * store is behind, reading pauses, and flow control holds the command back.
  */
 export function recordConsole(options: Options): ConsoleRecorder {
-  const { chunks, stream, iteration, keepCharacters, note, clock, signal } = options
+  const { chunks, stream, iteration, keepCharacters, note, onFirst, clock, signal } = options
   const decoder = new TextDecoder()
   const over = new AbortController()
   const hurry = AbortSignal.any([signal, over.signal])
@@ -66,6 +68,7 @@ export function recordConsole(options: Options): ConsoleRecorder {
 
   const take = async (text: string): Promise<void> => {
     if (text === '') return
+    if (total === 0) onFirst?.()
     total += text.length
     if (kept.length < keepCharacters) kept += text.slice(0, keepCharacters - kept.length)
     tail = (tail + text).slice(-tailCharacters)

@@ -202,7 +202,9 @@ async function runIn(
   signal.addEventListener('abort', abandon, { once: true })
   try {
     signal.throwIfAborted()
-    const result = await converse(deps, plan, await startProgram(deps, plan, box, signal), signal)
+    const onFirst = firstWord(deps, box)
+    const program = await startProgram(deps, plan, box, signal)
+    const result = await converse(deps, plan, { ...program, onFirst }, signal)
     exit = result.exit
     return result
   } catch (error) {
@@ -243,14 +245,24 @@ async function startProgram(
   return { process, words: prompt }
 }
 
+/** Tells, once, how long its sandbox has had the task by then. */
+function firstWord({ sandboxes, clock }: IterationDeps, { sandbox }: PreparedSandbox): () => void {
+  const startMs = clock.monotonicMs()
+  let told = false
+  return () => {
+    if (!told) sandboxes.spoke(sandbox.id, clock.monotonicMs() - startMs)
+    told = true
+  }
+}
+
 /** Gives the program its prompt and takes down all it says. */
 async function converse(
   { clock }: IterationDeps,
   { iteration, note }: IterationPlan,
-  { process, words }: StartedProgram,
+  { process, words, onFirst }: StartedProgram & { readonly onFirst: () => void },
   signal: AbortSignal,
 ): Promise<IterationResult> {
-  const shared = { iteration, note, clock, signal, keepCharacters: maxOutputCharacters }
+  const shared = { iteration, note, clock, signal, onFirst, keepCharacters: maxOutputCharacters }
   const fed = process.writeStdin(new TextEncoder().encode(words)).then(() => process.closeStdin())
   const stdout = recordConsole({ ...shared, chunks: process.stdout, stream: 'stdout' })
   const stderr = recordConsole({ ...shared, chunks: process.stderr, stream: 'stderr' })

@@ -24,6 +24,7 @@ import { followAgents } from '../pool/follow-agents.ts'
 import { prepareAhead } from '../pool/prepare-sandbox.ts'
 import { makeWarmPool, type WarmPool } from '../pool/warm-pool.ts'
 import { makeLiveSandboxes } from '../sandbox/live-sandboxes.ts'
+import type { SandboxFigures } from '../sandbox/sandbox-figures.ts'
 import { makeSecretControl } from '../secret/secret-control.ts'
 import type { SecretKeeper } from '../secret/secret-keeper.ts'
 import type { SupplyVerifiers } from '../supply/supply-verifiers.ts'
@@ -63,6 +64,7 @@ export interface DomainNode {
   /** What one caller sees. Whether it may is asked before, where it comes in. */
   as(actor: Actor): ControlPlane
   readonly agentNames: AgentNames
+  readonly sandboxFigures: SandboxFigures
   /** Destroys what a dead owner left, takes its executions up again, and starts the scheduler. */
   start(signal: AbortSignal): Promise<void>
   /** Starts nothing new, interrupts what runs, and resolves when its sandboxes are gone. */
@@ -165,6 +167,7 @@ export function makeNode(deps: NodeDeps): DomainNode {
     controlPlane: as(localActor),
     as,
     agentNames: makeAgentNames(deps),
+    sandboxFigures: sandboxes.figures,
     async start(signal) {
       for (const runtime of runtimes.values()) {
         const { removed } = await runtime.sweep(signal)

@@ -3,6 +3,7 @@ import { agentId, executionId, sandboxId } from '../kernel/ids.ts'
 import { makeLiveSandboxes, type SandboxAbout } from './live-sandboxes.ts'
 import type { Sandbox, SandboxStats } from './sandbox.ts'
 import type { SandboxEvent } from './sandbox-event.ts'
+import type { SandboxMoment } from './sandbox-figures.ts'
 
 const stats: SandboxStats = {
   cpuMs: 7,
@@ -152,5 +153,45 @@ describe('the events of sandboxes', () => {
     const events = live.events(forever)
     for (let index = 0; index <= 10_000; index++) live.enter(about(`s-${index}`))
     expect(await take(events, 1)).toMatchObject([{ sandboxId: 's-1' }])
+  })
+})
+
+describe('the figures of sandboxes', () => {
+  it('tell each boot once, whether it waited or not, and when its program spoke', () => {
+    const { live } = scene()
+    const told: SandboxMoment[] = []
+    using _ = live.figures.onMoment((moment) => told.push(moment))
+    const booted = { ...sandbox(), bootPhases: { spawn: 3 } }
+    const one = live.enter(about())
+    one.warm(booted)
+    one.hot(booted, run)
+    live.spoke(about().id, 12)
+    one.terminated()
+    live.spoke(about().id, 13)
+    live.enter(about('fails')).failed('No hello.')
+    expect(told).toEqual([
+      { kind: 'booted', isolation: 'process', phases: { spawn: 3 } },
+      { kind: 'spoke', isolation: 'process', afterMs: 12 },
+    ])
+  })
+
+  it('add up what machines occupy, without those that boot, are gone, or are none', async () => {
+    const { live } = scene()
+    const machine = (bytes: number | undefined): Sandbox => ({
+      ...sandbox(() => new Promise(() => {})),
+      residentBytes: async () => bytes,
+    })
+    live.enter({ ...about('boots'), isolation: 'firecracker' })
+    live.enter(about('none')).warm(sandbox())
+    expect(await live.figures.resident()).toEqual([])
+    for (const [id, bytes] of [
+      ['a', 70],
+      ['b', 30],
+      ['gone', undefined],
+    ] as const)
+      live.enter({ ...about(id), isolation: 'firecracker' }).warm(machine(bytes))
+    expect(await live.figures.resident()).toEqual([
+      { isolation: 'firecracker', bytes: 100, largestBytes: 70 },
+    ])
   })
 })

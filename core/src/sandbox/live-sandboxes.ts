@@ -3,6 +3,7 @@ import type { Clock } from '../kernel/clock.ts'
 import type { AgentId, ExecutionId, SandboxId } from '../kernel/ids.ts'
 import type { LimitCause, Sandbox } from './sandbox.ts'
 import type { SandboxCounts, SandboxEvent, SandboxStatus } from './sandbox-event.ts'
+import type { ResidentFigures, SandboxFigures, SandboxMoment } from './sandbox-figures.ts'
 import type { Isolation, SandboxLimits } from './sandbox-spec.ts'
 import { statsInTime } from './stats-in-time.ts'
 
@@ -10,7 +11,10 @@ import { statsInTime } from './stats-in-time.ts'
 export interface LiveSandboxes extends SandboxControl {
   /** A sandbox begins to boot. */
   enter(about: SandboxAbout): LiveSandbox
+  /** Its program has said its first word, so long after the sandbox had its task. */
+  spoke(id: SandboxId, afterMs: number): void
   readonly counts: SandboxCounts
+  readonly figures: SandboxFigures
 }
 
 export interface SandboxAbout {
@@ -40,9 +44,13 @@ type Entry = { -readonly [Key in keyof SandboxStatus]: SandboxStatus[Key] } & { 
 export function makeLiveSandboxes(clock: Clock): LiveSandboxes {
   const live = new Map<SandboxId, Entry>()
   const listeners = new Set<(event: SandboxEvent) => void>()
+  const momentListeners = new Set<(moment: SandboxMoment) => void>()
   const totals = { terminated: 0, failed: 0, warmStarts: 0, coldStarts: 0 }
   const count = (state: Entry['state']) =>
     [...live.values()].filter((entry) => entry.state === state).length
+  const tellMoment = (moment: SandboxMoment): void => {
+    for (const listener of momentListeners) listener(moment)
+  }
 
   return {
     enter({ id, isolation, agentId, agentName, limits }) {
@@ -66,6 +74,8 @@ export function makeLiveSandboxes(clock: Clock): LiveSandboxes {
       const become = (state: 'warm' | 'hot', sandbox: Sandbox): void => {
         // It ended on its own a moment ago.
         if (!live.has(id)) return
+        if (entry.sandbox === undefined)
+          tellMoment({ kind: 'booted', isolation, phases: sandbox.bootPhases })
         Object.assign(entry, { state, sandbox, since: clock.now() })
         tell({ type: `sandbox.${state}` })
       }
@@ -86,6 +96,20 @@ export function makeLiveSandboxes(clock: Clock): LiveSandboxes {
         terminated: () => leave({ type: 'sandbox.terminated' }),
         failed: (reason, cause) => leave({ type: 'sandbox.failed', reason, cause }),
       }
+    },
+
+    spoke(id, afterMs) {
+      const entry = live.get(id)
+      if (entry === undefined) return
+      tellMoment({ kind: 'spoke', isolation: entry.isolation, afterMs })
+    },
+
+    figures: {
+      onMoment(listener) {
+        momentListeners.add(listener)
+        return { [Symbol.dispose]: () => void momentListeners.delete(listener) }
+      },
+      resident: () => residentOf([...live.values()]),
     },
 
     get counts() {
@@ -137,4 +161,22 @@ export function makeLiveSandboxes(clock: Clock): LiveSandboxes {
       return take()
     },
   }
+}
+
+async function residentOf(entries: readonly Entry[]): Promise<readonly ResidentFigures[]> {
+  const sizes = entries.map(async ({ isolation, sandbox }) => {
+    const bytes = await sandbox?.residentBytes?.()
+    return { isolation, bytes }
+  })
+  const figures = new Map<Isolation, ResidentFigures>()
+  for (const { isolation, bytes } of await Promise.all(sizes)) {
+    if (bytes === undefined) continue
+    const before = figures.get(isolation)
+    figures.set(isolation, {
+      isolation,
+      bytes: bytes + (before?.bytes ?? 0),
+      largestBytes: Math.max(bytes, before?.largestBytes ?? 0),
+    })
+  }
+  return [...figures.values()]
 }

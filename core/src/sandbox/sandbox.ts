@@ -93,6 +93,11 @@ export interface Sandbox extends AsyncDisposable {
   /** @throws `not-found` no such file · `exhausted` larger than `limitBytes` */
   readFile(path: string, limitBytes: number, signal: AbortSignal): Promise<Uint8Array>
   stats(signal: AbortSignal): Promise<SandboxStats>
+  /**
+   * Of a machine: what `stats` says of it, from the host alone, so that no guest can keep it secret.
+   * Undefined once it is gone. Never rejects.
+   */
+  residentBytes?(): Promise<number | undefined>
   /** Resolves once, with the cause, or undefined when it was disposed in good order. */
   readonly ended: Promise<LimitCause | undefined>
 }

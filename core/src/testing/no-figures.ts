@@ -1,0 +1,7 @@
+import type { SandboxFigures } from '../sandbox/sandbox-figures.ts'
+
+/** A node on which nothing boots. */
+export const noFigures: SandboxFigures = {
+  onMoment: () => ({ [Symbol.dispose]() {} }),
+  resident: async () => [],
+}
