@@ -2,7 +2,7 @@ import type { Instant } from '@aegis/core'
 import * as z from 'zod'
 
 /** Changes whenever the same image would be written in other bytes. */
-export const diskFormat = 1
+export const diskFormat = 2
 
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/)
 

@@ -1,6 +1,6 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readErofs } from '../testing/read-erofs.ts'
@@ -77,6 +77,50 @@ describe('the disk of an image', () => {
       ].map(async (archive) => (await convert(archive)).bytes),
     )
     for (const other of others) expect(first?.equals(other)).toBe(true)
+  })
+
+  it('is written once where the archive has the files as the image does, and else the same', async () => {
+    const [one, two] = [
+      tarOf([
+        { path: 'a', content: 'a'.repeat(5000) },
+        { path: 'b', content: 'b'.repeat(3000) },
+      ]),
+      tarOf([{ path: 'c' }, { path: 'd', content: 'd'.repeat(9000) }]),
+    ]
+    const config = configOf({ layers: [one, two] })
+    const manifest = [{ Config: 'config.json', RepoTags: null, Layers: ['one', 'two'] }]
+    const documents = [
+      { path: 'config.json', content: config },
+      { path: 'manifest.json', content: JSON.stringify(manifest) },
+    ]
+    const cutOff = tarOf([{ path: 'x', content: 'x'.repeat(9000) }]).subarray(0, 2000)
+    const [straight, ...others] = await Promise.all(
+      [
+        [
+          { path: 'one', content: one },
+          { path: 'two', content: two },
+        ],
+        [
+          { path: 'two', content: two },
+          { path: 'one', content: one },
+        ],
+        [
+          { path: 'one', content: one },
+          { path: 'of-no-image', content: cutOff },
+          { path: 'two', content: two },
+        ],
+        [
+          { path: 'one', content: gzipSync(one) },
+          { path: 'two', content: two },
+        ],
+      ].map((files) => convert(tarOf([...files, ...documents]))),
+    )
+    expect(readdirSync(dirname(straight?.path ?? ''))).toEqual(['archive.tar', 'image.erofs'])
+    expect(readErofs(straight?.bytes ?? Buffer.alloc(0)).get('/d')?.content).toHaveLength(9000)
+    for (const other of others) {
+      expect(readdirSync(dirname(other.path))).toContain('ordered.erofs')
+      expect(straight?.bytes.equals(other.bytes)).toBe(true)
+    }
   })
 
   it('takes a layer that Docker before 25 shares among images by a link', async () => {

@@ -3,21 +3,24 @@ import { AegisError } from '@aegis/core'
 import { type ArchiveLimits, defaultArchiveLimits } from './archive/archive-limits.ts'
 import { badArchive } from './archive/bad-archive.ts'
 import { compressionOf, decompress, magicBytes } from './archive/decompress.ts'
-import { type Layer, mergeLayers } from './archive/merge-layers.ts'
+import { mergeLayers } from './archive/merge-layers.ts'
+import type { ArchiveFile } from './archive/read-file.ts'
 import { type ResolvedImage, resolveImage, type Wanted } from './archive/resolve-image.ts'
-import { type MemberBudget, type ScannedBytes, scanLayer } from './archive/scan-layer.ts'
 import {
-  type ArchiveFile,
-  type ByteBudget,
-  needSpace,
-  noSpace,
-  type SpooledArchive,
-  spend,
-  spoolArchive,
-} from './archive/spool-archive.ts'
-import { openSpoolFile } from './archive/spool-file.ts'
-import { bytesInFiles } from './erofs/tree-size.ts'
-import { type WrittenErofs, writeErofsTree } from './erofs/write-erofs.ts'
+  type FileSink,
+  type LayerMember,
+  type MemberBudget,
+  type ScannedBytes,
+  scanLayer,
+} from './archive/scan-layer.ts'
+import { type ByteBudget, spend, spoolArchive } from './archive/spool-archive.ts'
+import type { SpoolFile } from './archive/spool-file.ts'
+import { needSpace, noSpace } from './disk-space.ts'
+import { type ErofsWriter, openErofsWriter, type WrittenErofs } from './erofs/erofs-writer.ts'
+import { PlacedFile } from './erofs/placed-file.ts'
+import type { FileNode } from './erofs/tree.ts'
+import { bytesInFiles } from './erofs/tree-facts.ts'
+import { writeErofsTree } from './erofs/write-erofs.ts'
 
 /** How far the making of a disk is, for people. */
 export interface ConversionProgress {
@@ -44,6 +47,10 @@ export interface Converted extends WrittenErofs {
 /**
  * Makes the disk of a machine from an archive with an image. Every digest is checked, of the
  * configuration as of the unpacked layers, and the same image gives the same bytes whatever it came in.
+ *
+ * The files of layers go straight to where the disk has them. Only where that was not as the image has
+ * them, since layers came in another order or one removes what another brought, a second disk is
+ * written from the first.
  * @throws AegisError `invalid` / `image.archive`, `image.path`, `image.layer`, `image.too-large` ·
  * `unsupported` / `image.platform` · `exhausted` / `image.space`
  */
@@ -62,28 +69,33 @@ export async function convertArchive(
   try {
     await using undo = new AsyncDisposableStack()
     const path = join(directory, 'image.erofs')
+    await needSpace(path, 0)
+    const disk = undo.use(await openErofsWriter(path))
+    const room = roomOn(disk, path, () => limits.maxBytes - bytes.left)
+    const work: Unpacking = { limits, members, bytes, sink: disk, room }
     const spoolPath = join(directory, 'archive.tar')
     const archive = undo.use(
-      await spoolArchive(stream, { path: spoolPath, limits, members, bytes, onBytes }, signal),
+      await spoolArchive(stream, { ...work, path: spoolPath, onBytes }, signal),
     )
     const image = await resolveImage(archive, options)
-    const layers: Layer[] = []
+    const layers: (readonly LayerMember[])[] = []
     for (const [index, file] of image.layers.entries()) {
       const digest = image.config.rootfs.diff_ids[index] ?? ''
-      const unpack = () => {
-        onProgress({ phase: 'unpacking', bytes: read })
-        const layerPath = join(directory, `layer-${index}.tar`)
-        return unpackLayer(archive, file, { path: layerPath, limits, members, bytes }, signal, undo)
-      }
-      const layer = file.digest === digest ? { ...file, file: archive.spool } : await unpack()
+      if (file.digest !== digest) onProgress({ phase: 'unpacking', bytes: read })
+      const layer =
+        file.digest === digest ? file : await unpackLayer(archive.spool, file, work, signal)
       if (layer.digest !== digest)
         throw badArchive(`its layer ${index + 1} is not the one that its configuration names`)
-      layers.push({ members: membersOf(layer), archive: layer.file.part(layer.offset) })
+      layers.push(membersOf(layer))
     }
-    const root = await mergeLayers(layers, limits.maxInodes, signal)
-    await needSpace(path, bytesInFiles(root))
+    const { root, files } = await mergeLayers(layers, limits.maxInodes, signal)
     onProgress({ phase: 'writing', bytes: read })
-    return { image, path, ...(await writeErofsTree(path, root, signal)) }
+    if (disk.holds(files)) return { image, path, ...(await disk.finish(root, placeOf, signal)) }
+    await disk.seal()
+    const orderedPath = join(directory, 'ordered.erofs')
+    await needSpace(orderedPath, bytesInFiles(files))
+    const written = await writeErofsTree(orderedPath, root, signal, files)
+    return { image, path: orderedPath, ...written }
   } catch (error) {
     signal.throwIfAborted()
     const isFull =
@@ -93,37 +105,53 @@ export async function convertArchive(
 }
 
 interface Unpacking {
-  readonly path: string
   readonly limits: ArchiveLimits
   readonly members: MemberBudget
   readonly bytes: ByteBudget
+  readonly sink: FileSink
+  readonly room: () => Promise<void>
 }
 
-/** Into a file of its own, which `undo` closes. */
+/** Its files to the sink, whatever packed it. */
 async function unpackLayer(
-  { spool }: SpooledArchive,
-  packed: ArchiveFile,
-  { path, limits, members, bytes }: Unpacking,
+  spool: SpoolFile,
+  { offset, sizeBytes }: ArchiveFile,
+  { limits, members, bytes, sink, room }: Unpacking,
   signal: AbortSignal,
-  undo: AsyncDisposableStack,
-) {
-  const beginning = await spool.copy(packed.offset, Math.min(magicBytes, packed.sizeBytes))
-  const compression = compressionOf(beginning)
-  if (compression === 'none')
+): Promise<ScannedBytes> {
+  const beginning =
+    offset === undefined ? undefined : await spool.copy(offset, Math.min(magicBytes, sizeBytes))
+  const compression = beginning === undefined ? 'none' : compressionOf(beginning)
+  if (offset === undefined || compression === 'none')
     throw badArchive('the digest of a layer is not the one that its configuration names')
-  const file = undo.use(await openSpoolFile(path))
-  const scan = scanLayer(members)
+  const scan = scanLayer(members, sink)
   const take = async (part: Uint8Array) => {
     spend(bytes, part.length, limits)
     scan.push(part)
-    await file.append(part)
+    await room()
   }
-  await decompress(spool.region(packed.offset, packed.sizeBytes), compression, take, signal)
-  await file.finish()
-  return { ...scan.finish(), file, offset: 0 }
+  await decompress(spool.region(offset, sizeBytes), compression, take, signal)
+  return scan.finish()
 }
 
-function membersOf({ members }: ScannedBytes) {
+function membersOf({ members }: ScannedBytes): readonly LayerMember[] {
   if (members instanceof AegisError) throw members
   return members
+}
+
+const placeOf = ({ content }: FileNode): PlacedFile | undefined =>
+  content instanceof PlacedFile ? content : undefined
+
+/** How much may be written until the free space is looked at again. */
+const lookEveryBytes = 64 << 20
+
+/** What is to be awaited between pieces: room in memory, and from time to time on the disk. */
+function roomOn(disk: ErofsWriter, path: string, doneBytes: () => number): () => Promise<void> {
+  let seenBytes = 0
+  return async () => {
+    await disk.room()
+    if (doneBytes() - seenBytes < lookEveryBytes) return
+    seenBytes = doneBytes()
+    await needSpace(path, 0)
+  }
 }

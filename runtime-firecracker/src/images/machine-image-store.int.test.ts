@@ -179,7 +179,7 @@ describe('images for machines', () => {
   it('are not kept by a machine whose process died', async () => {
     await using images = openStore()
     await build(images.store)
-    const entry = join(directory(), `${id.slice(7)}.1`)
+    const entry = join(directory(), `${id.slice(7)}.2`)
     const { pid } = spawnSync('true')
     writeFileSync(join(entry, `use.${pid}-12345-0badcafe`), '')
     expect((await images.store.list(never)).map(({ disk }) => disk?.machines)).toEqual([0])
@@ -190,7 +190,7 @@ describe('images for machines', () => {
     const engine = anEngine()
     await using images = openStore(engine.source)
     await images.store.prepare?.(id, () => undefined, never)
-    const path = join(directory(), `${id.slice(7)}.1`, 'image.erofs')
+    const path = join(directory(), `${id.slice(7)}.2`, 'image.erofs')
     truncateSync(path, 100)
     await using disk = await images.machines.open(id, never)
     expect(engine.archives()).toBe(2)
@@ -209,7 +209,7 @@ describe('images for machines', () => {
     mkdirSync(join(directory(), `${'0'.repeat(64)}.0`))
     await build(images.store)
     expect(await images.sweep()).toHaveLength(2)
-    expect(readdirSync(directory())).toEqual([`${id.slice(7)}.1`])
+    expect(readdirSync(directory())).toEqual([`${id.slice(7)}.2`])
   })
 
   const mayMount = spawnSync('mountpoint', ['-q', '/proc']).status === 0 && process.getuid?.() === 0
@@ -247,7 +247,7 @@ describe('images for machines', () => {
     const stores = Array.from({ length: 4 }, () => openStore())
     const built = await Promise.all(stores.map(({ store }) => build(store)))
     expect(new Set(built.map((one) => one?.id)).size).toBe(1)
-    expect(readdirSync(directory())).toEqual([`${id.slice(7)}.1`])
+    expect(readdirSync(directory())).toEqual([`${id.slice(7)}.2`])
     for (const store of stores) await store[Symbol.asyncDispose]()
   })
 })

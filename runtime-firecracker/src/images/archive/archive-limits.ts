@@ -2,7 +2,7 @@
 export interface ArchiveLimits {
   /** Of the archive, and of all that is unpacked from it. */
   readonly maxBytes: number
-  /** Memory for the entries of all layers together: about 600,000 of the usual length. */
+  /** Memory for the entries of all layers together: about 500,000 of the usual length. */
   readonly maxMemberBytes: number
   /** Of the image that the layers make. */
   readonly maxInodes: number

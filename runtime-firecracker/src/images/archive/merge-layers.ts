@@ -3,21 +3,24 @@ import { AegisError } from '@aegis/core'
 import {
   type Attributes,
   type ByteText,
-  type ContentFile,
   type DirectoryNode,
   emptyDirectory,
+  type FileNode,
   maxPathBytes,
   namesOf,
   shownText,
   type TreeNode,
 } from '../erofs/tree.ts'
+import { filesOf } from '../erofs/tree-facts.ts'
 import { tooLarge } from './bad-archive.ts'
+import type { LayerMember } from './scan-layer.ts'
 import type { TarMember } from './tar-scanner.ts'
 
-/** A layer, and its archive, where the contents of its files lie. */
-export interface Layer {
-  readonly members: readonly TarMember[]
-  readonly archive: ContentFile
+/** What a container would see. */
+export interface MergedLayers {
+  readonly root: DirectoryNode
+  /** Those that are left, in the order in which the layers give them. */
+  readonly files: readonly FileNode[]
 }
 
 const whiteout = '.wh.'
@@ -33,32 +36,34 @@ const entriesAtOnce = 5000
  * @throws AegisError `invalid` / `image.path`, `image.layer`, `image.too-large`
  */
 export async function mergeLayers(
-  layers: readonly Layer[],
+  layers: readonly (readonly LayerMember[])[],
   maxInodes: number,
   signal: AbortSignal,
-): Promise<DirectoryNode> {
+): Promise<MergedLayers> {
   const root = emptyDirectory()
   // Names that were removed again count too: they took memory.
-  const tree: Tree = { root, namesLeft: 2 * maxInodes }
+  const tree: Tree = { root, files: [], namesLeft: 2 * maxInodes }
   for (const [index, layer] of layers.entries()) {
-    for (const [at, member] of layer.members.entries()) {
+    for (const [at, member] of layer.entries()) {
       if (at % entriesAtOnce === 0) {
         await setImmediate()
         signal.throwIfAborted()
       }
-      apply(tree, member, layer, index + 1)
+      apply(tree, member, index + 1)
     }
   }
   if (count(root) > maxInodes) throw tooLarge(`more than ${maxInodes} files and directories`)
-  return root
+  const left = filesOf(root)
+  return { root, files: tree.files.filter((file) => left.has(file)) }
 }
 
 interface Tree {
   readonly root: DirectoryNode
+  readonly files: FileNode[]
   namesLeft: number
 }
 
-function apply(tree: Tree, member: TarMember, layer: Layer, number: number): void {
+function apply(tree: Tree, member: LayerMember, number: number): void {
   const names = namesOf(member.path)
   const name = names.at(-1)
   if (name === undefined) {
@@ -78,7 +83,7 @@ function apply(tree: Tree, member: TarMember, layer: Layer, number: number): voi
     known.attributes = attributesOf(member)
     put(tree, parent, name, known, number)
   } else {
-    put(tree, parent, name, nodeOf(tree.root, member, layer), number)
+    put(tree, parent, name, nodeOf(tree, member), number)
   }
 }
 
@@ -163,15 +168,17 @@ function find(root: DirectoryNode, names: readonly ByteText[]): TreeNode | undef
   return node
 }
 
-function nodeOf(root: DirectoryNode, member: TarMember, { archive }: Layer): TreeNode {
+function nodeOf({ root, files }: Tree, member: LayerMember): TreeNode {
   const attributes = attributesOf(member)
   switch (member.kind) {
     case 'directory':
       return emptyDirectory(attributes)
     case 'file': {
-      const { sizeBytes } = member
-      const content = { file: archive, offset: member.offset }
-      return { kind: 'file', attributes, sizeBytes, content }
+      const { sizeBytes, content } = member
+      if (content === undefined) throw new Error('A file of a layer has no content')
+      const node: FileNode = { kind: 'file', attributes, sizeBytes, content }
+      files.push(node)
+      return node
     }
     case 'symlink':
       if (

@@ -11,7 +11,8 @@ import {
   manifestSchema,
   parseDocument,
 } from './image-documents.ts'
-import type { ArchiveFile, SpooledArchive } from './spool-archive.ts'
+import type { ArchiveFile } from './read-file.ts'
+import type { SpooledArchive } from './spool-archive.ts'
 
 /** An image of an archive, with all that holds it together checked but the unpacked layers. */
 export interface ResolvedImage {
@@ -193,5 +194,6 @@ async function parse<Output>(
   name: string,
 ): Promise<Output> {
   if (sizeBytes > maxDocumentBytes) throw badArchive(`its ${name} is longer than 4 MiB`)
+  if (offset === undefined) throw badArchive(`its ${name} is a tar archive`)
   return parseDocument(schema, await spool.copy(offset, sizeBytes), name)
 }

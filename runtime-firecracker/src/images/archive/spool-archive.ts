@@ -1,19 +1,12 @@
-import { statfs } from 'node:fs/promises'
-import { dirname, posix } from 'node:path'
-import { AegisError } from '@aegis/core'
+import { posix } from 'node:path'
 import { type ByteText, namesOf } from '../erofs/tree.ts'
 import { type ArchiveLimits, maxArchiveFiles } from './archive-limits.ts'
 import { badArchive, tooLarge } from './bad-archive.ts'
 import { compressionOf, decompress, magicBytes } from './decompress.ts'
-import { type LayerScan, type MemberBudget, type ScannedBytes, scanLayer } from './scan-layer.ts'
+import { type ArchiveFile, type FileReader, makeFileReader } from './read-file.ts'
+import type { FileSink, MemberBudget } from './scan-layer.ts'
 import { openSpoolFile, type SpoolFile } from './spool-file.ts'
-import { makeTarScanner, type TarMember } from './tar-scanner.ts'
-
-/** A file of an archive, as it lies in the spool. */
-export interface ArchiveFile extends ScannedBytes {
-  readonly offset: number
-  readonly sizeBytes: number
-}
+import { makeTarScanner } from './tar-scanner.ts'
 
 /** An archive with an image in it, every byte of which was read once. */
 export interface SpooledArchive {
@@ -32,24 +25,28 @@ interface Options {
   readonly limits: ArchiveLimits
   readonly members: MemberBudget
   readonly bytes: ByteBudget
+  /** Gets the files in those of its files that are tar archives: these are its layers. */
+  readonly sink: FileSink
+  /** To be awaited between pieces. */
+  readonly room: () => Promise<void>
   readonly onBytes: (bytes: number) => void
 }
 
 /**
- * Writes an archive into a new file at `path`, while it is hashed and listed. It may be packed with
- * gzip or zstd as a whole.
+ * Reads an archive, which may be packed with gzip or zstd as a whole, while it is hashed and listed.
+ * What lies in its layers goes to the sink, and what else it has into a new file at `path`.
  * @throws AegisError `invalid` / `image.archive`, `image.too-large` · `exhausted` / `image.space`
  */
 export async function spoolArchive(
   stream: AsyncIterable<Uint8Array>,
-  { path, limits, members, bytes: budget, onBytes }: Options,
+  { path, limits, members, bytes: budget, sink, room, onBytes }: Options,
   signal: AbortSignal,
 ): Promise<SpooledArchive & AsyncDisposable> {
   await using undo = new AsyncDisposableStack()
   const spool = undo.use(await openSpoolFile(path))
   const files = new Map<ByteText, ArchiveFile>()
   const links = new Map<ByteText, ByteText>()
-  let current: { readonly member: TarMember; readonly scan: LayerScan } | undefined
+  let current: { readonly name: ByteText; readonly reader: FileReader } | undefined
 
   const scanner = makeTarScanner({
     member(member) {
@@ -59,14 +56,13 @@ export async function spoolArchive(
       if (member.kind === 'symlink')
         links.set(name, posix.normalize(posix.join(posix.dirname(name), member.linkPath)))
       if (member.kind === 'link') links.set(name, namesOf(member.linkPath).join('/'))
-      if (member.kind === 'file') current = { member, scan: scanLayer(members) }
+      if (member.kind === 'file')
+        current = { name, reader: makeFileReader({ members, sink, spool }) }
     },
-    content: (part) => current?.scan.push(part),
+    content: (part) => current?.reader.push(part),
     memberEnd() {
       if (current === undefined) return
-      const { path: memberPath, offset, sizeBytes } = current.member
-      const name = namesOf(memberPath).join('/')
-      files.set(name, { offset, sizeBytes, ...current.scan.finish() })
+      files.set(current.name, current.reader.finish())
       current = undefined
     },
   })
@@ -75,7 +71,8 @@ export async function spoolArchive(
     signal.throwIfAborted()
     spend(budget, part.length, limits)
     scanner.push(part)
-    await spool.append(part)
+    await room()
+    await spool.room()
     onBytes(part.length)
   }
   const { beginning, whole } = await peek(stream)
@@ -95,23 +92,6 @@ export function spend(budget: ByteBudget, bytes: number, { maxBytes }: ArchiveLi
   if (budget.left < 0)
     throw tooLarge(`more than ${maxBytes / 2 ** 30} GiB, unpacked and as an archive together`)
 }
-
-/** Free space that conversions leave to others. */
-const spareBytes = 256 * 2 ** 20
-
-/** @throws AegisError `exhausted` / `image.space` */
-export async function needSpace(path: string, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(dirname(path))
-  if (bavail * bsize - bytes < spareBytes) throw noSpace(dirname(path))
-}
-
-export const noSpace = (directory: string, cause?: unknown): AegisError =>
-  new AegisError(
-    'exhausted',
-    'image.space',
-    `The disk of ${directory} is too full to make an image for micro-VMs. Remove some: aegis image prune, or give it more space`,
-    { cause },
-  )
 
 /** Docker before 25 names a layer that several images share by links. */
 function resolveLink(path: ByteText, links: ReadonlyMap<ByteText, ByteText>): ByteText {

@@ -1,50 +1,48 @@
-import { type FileHandle, open } from 'node:fs/promises'
-import { openPositionedWriter } from '../erofs/positioned-writer.ts'
-import type { ContentFile } from '../erofs/tree.ts'
+import { open } from 'node:fs/promises'
+import { openAppendingWriter } from '../erofs/appending-writer.ts'
+import { makeReadWindow } from '../erofs/read-window.ts'
 import { badArchive } from './bad-archive.ts'
 
 /** Bytes on their way: written from beginning to end, then read wherever they are needed. */
-export interface SpoolFile extends ContentFile, AsyncDisposable {
-  append(bytes: Uint8Array): Promise<void>
+export interface SpoolFile extends AsyncDisposable {
+  readonly length: number
+  append(bytes: Uint8Array): void
+  /** To be awaited between pieces; throws what failed. */
+  room(): Promise<void>
   /** After the last byte. */
   finish(): Promise<void>
-  /** What begins at `offset`, as a file of its own. */
-  part(offset: number): ContentFile
   /** In pieces that stay valid until the next is asked for. */
   region(offset: number, bytes: number): AsyncIterable<Uint8Array>
   /** As bytes of one's own. */
   copy(offset: number, bytes: number): Promise<Buffer>
 }
 
-const windowBytes = 1 << 20
-
 /** A new file that whoever named it removes. */
 export async function openSpoolFile(path: string): Promise<SpoolFile> {
   const file = await open(path, 'wx+', 0o600)
-  const writer = openPositionedWriter(file)
-  let written = 0
-  const window = makeWindow(file)
+  const writer = openAppendingWriter(file)
+  const region: SpoolFile['region'] = async function* (offset, bytes) {
+    // A window of its own: others may read meanwhile.
+    const window = makeReadWindow(file)
+    for (let done = 0; done < bytes; ) {
+      const part = await window.read(offset + done, bytes - done)
+      if (part.length === 0) throw badArchive('it is shorter than it says')
+      yield part
+      done += part.length
+    }
+  }
   return {
-    read: window.read,
-    async append(bytes) {
-      await writer.write(written, bytes)
-      written += bytes.length
+    get length() {
+      return writer.length
     },
+    append: writer.append,
+    room: writer.room,
     finish: () => writer.flush(),
-    part: (start) => ({ read: (offset, bytes) => window.read(start + offset, bytes) }),
-    async *region(offset, bytes) {
-      // A window of its own: others may read meanwhile.
-      const own = makeWindow(file)
-      for (let done = 0; done < bytes; ) {
-        const part = await own.read(offset + done, bytes - done)
-        yield part
-        done += part.length
-      }
-    },
+    region,
     async copy(offset, bytes) {
       const target = Buffer.alloc(bytes)
-      for (let done = 0; done < bytes; ) {
-        const part = await window.read(offset + done, bytes - done)
+      let done = 0
+      for await (const part of region(offset, bytes)) {
         target.set(part, done)
         done += part.length
       }
@@ -53,26 +51,6 @@ export async function openSpoolFile(path: string): Promise<SpoolFile> {
     async [Symbol.asyncDispose]() {
       await writer.flush().catch(() => undefined) // Whoever wanted the bytes heard of it.
       await file.close()
-    },
-  }
-}
-
-/** Reads ahead, since what is read next mostly lies behind. */
-function makeWindow(file: FileHandle): ContentFile {
-  const buffer = Buffer.allocUnsafe(windowBytes)
-  let start = 0
-  let length = 0
-  const within = (offset: number, bytes: number) =>
-    buffer.subarray(offset - start, Math.min(length, offset - start + bytes))
-  return {
-    read(offset, bytes) {
-      if (offset >= start && offset < start + length) return within(offset, bytes)
-      return file.read(buffer, 0, windowBytes, offset).then(({ bytesRead }) => {
-        if (bytesRead === 0) throw badArchive('it is shorter than it says')
-        start = offset
-        length = bytesRead
-        return within(offset, bytes)
-      })
     },
   }
 }

@@ -45,6 +45,10 @@ export function identity(value: number, field: string): number {
   return value
 }
 
+/** Whether an archive begins with these bytes: a whole block or more. */
+export const isTarHeader = (bytes: Buffer): boolean =>
+  bytes.length >= tarBlockBytes && hasRightSum(bytes)
+
 /** The sum counts its own field as blanks. Some programs of old add signed bytes. */
 function hasRightSum(block: Buffer): boolean {
   let unsigned = 0

@@ -1,4 +1,5 @@
 import { AegisError } from '@aegis/core'
+import type { WrittenErofs } from './erofs-writer.ts'
 import {
   type Attributes,
   byteText,
@@ -9,7 +10,7 @@ import {
   shownText,
   type TreeNode,
 } from './tree.ts'
-import { type WrittenErofs, writeErofsTree } from './write-erofs.ts'
+import { writeErofsTree } from './write-erofs.ts'
 
 /** An entry of an image that is made from memory. What is not said is root's, of the epoch. */
 export type ErofsEntry = Partial<Attributes> & { readonly path: string } & (

@@ -76,6 +76,9 @@ export interface InodeFields {
   readonly links: number
 }
 
+/** Of the number of links, in an inode. */
+export const linksOffset = 44
+
 export function putInode(target: Buffer, offset: number, inode: InodeFields): void {
   const { mode, uid, gid, mtimeSeconds, mtimeNanoseconds } = inode.attributes
   target.writeUInt16LE(extendedInode | (layouts[inode.layout] << 1), offset)
@@ -87,7 +90,7 @@ export function putInode(target: Buffer, offset: number, inode: InodeFields): vo
   target.writeUInt32LE(gid, offset + 28)
   putNumber64(target, mtimeSeconds, offset + 32)
   target.writeUInt32LE(mtimeNanoseconds, offset + 40)
-  target.writeUInt32LE(inode.links, offset + 44)
+  target.writeUInt32LE(inode.links, offset + linksOffset)
 }
 
 /** As the kernel encodes the numbers of a device in 32 bits. */

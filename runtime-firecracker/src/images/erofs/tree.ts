@@ -20,13 +20,16 @@ export interface Attributes {
   readonly mtimeNanoseconds: number
 }
 
-/** Where the bytes of files lie that are not in memory. */
+/** The bytes of a file that are not in memory. */
 export interface ContentFile {
-  /** At least one byte and at most `bytes` of them from `offset` on; valid until the next call. */
+  /**
+   * At least one byte and at most `bytes` of them from `offset` on, which lies within the file; valid
+   * until the next call.
+   */
   read(offset: number, bytes: number): Uint8Array | Promise<Uint8Array>
 }
 
-export type Content = Uint8Array | { readonly file: ContentFile; readonly offset: number }
+export type Content = Uint8Array | ContentFile
 
 export interface DirectoryNode {
   readonly kind: 'directory'
