@@ -1,7 +1,8 @@
-import { mkdtemp, realpath, rm } from 'node:fs/promises'
+import { mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { arch, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { sandboxId } from '@aegis/core'
 import {
   openEngineClient,
   openImageStore,
@@ -10,6 +11,9 @@ import {
   saveImage,
 } from '@aegis/runtime-docker'
 import {
+  type MachinePlan,
+  type Monitor,
+  openFirecrackerMonitor,
   openFirecrackerRuntime,
   openKernelStore,
   openMachineImages,
@@ -18,6 +22,12 @@ import {
 import { locateGuest, locateLauncher } from '@aegis/sandbox'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  kernelArguments as firecrackerArguments,
+  machineRequests,
+} from '../../runtime-firecracker/src/firecracker/configure-machine.ts'
+import { kernelArguments as qemuKernelArguments } from '../../runtime-firecracker/src/qemu/qemu-command.ts'
+import { makeFakeVmm } from '../../runtime-firecracker/src/testing/make-fake-vmm.ts'
 import { run, specWith } from '../contract/sandbox-driver.ts'
 import { testKernel } from '../engine/guest-kernel.ts'
 import { whyNoEngine, whyNoQemu } from '../engine/requirements.ts'
@@ -27,7 +37,44 @@ const why = whyNoEngine() ?? whyNoQemu()
 const never = new AbortController().signal
 const buildDirectory = fileURLToPath(new URL('../../node_modules/.cache/aegis', import.meta.url))
 
-describe.skipIf(why)(`an engine's images in micro-VMs${why ? ` (${why})` : ''}`, () => {
+/** A monitor that notes what it boots. */
+const noting = (monitor: Monitor, plans: MachinePlan[]): Monitor => ({
+  ...monitor,
+  boot(plan, signal) {
+    plans.push(plan)
+    return monitor.boot(plan, signal)
+  },
+})
+
+/** Has Firecracker, played by the double, boot the machine that QEMU boots. */
+async function expectSameDisk(plan: MachinePlan, directory: string, launcherPath: string) {
+  const stateDirectory = join(directory, 'firecracker')
+  const scratch = { path: join(directory, 'scratch'), readOnly: false }
+  const vmm = await makeFakeVmm(join(directory, 'bin'))
+  await writeFile(scratch.path, '', { mode: 0o600 })
+  const uidRange = { first: 1_951_000_000, count: 4096 }
+  const options = { ...vmm, stateDirectory, launcherPath, uidRange }
+  await using monitor = await openFirecrackerMonitor(options, never)
+  const twin = { ...plan, id: sandboxId(`${plan.id}-twin`), disks: { ...plan.disks, scratch } }
+  await using _ = await monitor.boot(twin, never)
+  const root = join(stateDirectory, 'jails', 'firecracker', twin.id, 'root')
+  const drives = machineRequests(twin).flatMap(([name, body]) =>
+    name === 'PUT /drives/{}' ? [body] : [],
+  )
+  expect(drives.map(({ is_read_only: readOnly }) => readOnly)).toEqual([true, true, false])
+  for (const [index, name] of (['guest', 'image'] as const).entries()) {
+    const shown = await stat(join(root, drives[index]?.path_on_host ?? ''))
+    const { dev, ino } = await stat(plan.disks[name].path)
+    expect({ dev: shown.dev, ino: shown.ino }).toEqual({ dev, ino })
+  }
+  const command = { ...twin, acceleration: 'tcg', tscKhz: undefined } as const
+  const rootWords = (words: readonly string[]) => words.filter((word) => /^root|^init=/.test(word))
+  expect(rootWords(firecrackerArguments(plan.kernel, plan.guest))).toEqual(
+    rootWords(qemuKernelArguments(command)),
+  )
+}
+
+describe.skipIf(why)(`images in micro-VMs${why ? ` (${why})` : ''}`, () => {
   let home = ''
   beforeAll(async () => {
     home = await realpath(await mkdtemp(join(tmpdir(), 'aegis-machine-images-')))
@@ -57,7 +104,7 @@ describe.skipIf(why)(`an engine's images in micro-VMs${why ? ` (${why})` : ''}`,
 
   it.each(
     cases,
-  )('boots the $name image that Debian packages make, from a disk made of it', async (one) => {
+  )('boot the $name image that Debian packages make, from one disk whatever the driver', async (one) => {
     const engine = await sharedTestEngine()
     const reference = await engine.image(one.name)
     const client = openEngineClient(parseEngineEndpoint(engine.host))
@@ -77,10 +124,14 @@ describe.skipIf(why)(`an engine's images in micro-VMs${why ? ` (${why})` : ''}`,
     const kernels = openKernelStore(await testKernel())
     const stateDirectory = join(home, 'runtime-firecracker')
     const launcherPath = await locateLauncher({ buildDirectory })
+    const plans: MachinePlan[] = []
     await using runtime = openFirecrackerRuntime({
       stateDirectory,
       guestPath: await locateGuest({ buildDirectory }),
-      monitor: await openQemuMonitor({ stateDirectory, launcherPath, kvm: false }, never),
+      monitor: noting(
+        await openQemuMonitor({ stateDirectory, launcherPath, kvm: false }, never),
+        plans,
+      ),
       kernel: () => kernels.current(),
       machineImages: images.machines,
       images: images.store,
@@ -97,6 +148,9 @@ describe.skipIf(why)(`an engine's images in micro-VMs${why ? ` (${why})` : ''}`,
       disk: { machines: 1 },
     })
     expect((await run(sandbox, one.argv, {})).stdout.toString()).toBe(one.prints)
+    const [plan] = plans
+    if (plan === undefined) throw new Error('The monitor heard of no machine')
+    await expectSameDisk(plan, join(home, one.name), launcherPath)
     client[Symbol.dispose]()
   }, 120_000)
 })
