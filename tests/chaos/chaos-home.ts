@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { realpath } from 'node:fs/promises'
+import { cp, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ControlPlane } from '@aegis/core'
 import { homeAt, readApiToken } from '@aegis/daemon'
@@ -11,13 +11,15 @@ import {
   type Running,
 } from '../e2e/aegis-command.ts'
 import { engineConfig } from '../e2e/docker-command.ts'
-import type { TestEngine } from '../engine/test-engine.ts'
+import type { Engine } from '../engine/test-engine.ts'
 import type { HomeMark } from './host-processes.ts'
 
 /** A home whose daemon may die at any time, and what a client and the host see of it. */
 export interface ChaosHome extends AsyncDisposable {
   readonly aegis: AegisCommand
   readonly mark: HomeMark
+  /** Of its micro-VMs, whose users are of the same range. */
+  readonly machineMark: HomeMark
   /** Starts the daemon in the foreground; it may not be ready yet. */
   launch(): Running
   /** Starts the daemon and waits until it serves. */
@@ -32,7 +34,9 @@ export interface ChaosHomeOptions {
   /** Host paths that agents may read. */
   readonly readable?: readonly string[]
   /** Sandboxes are containers of this engine, unless a manifest or a task says otherwise. */
-  readonly engine?: TestEngine
+  readonly engine?: Pick<Engine, 'socketPath'>
+  /** A directory with the kernel that micro-VMs boot. */
+  readonly kernels?: string
   /** Boot sandboxes ahead. Default false, so that nothing is there without a task. */
   readonly bootsAhead?: boolean
   /** More of `spec.runtime.capacity`. */
@@ -45,8 +49,9 @@ export async function openChaosHome(options: ChaosHomeOptions = {}): Promise<Cha
   const { engine, capacity, bootsAhead = false } = options
   const aegis = await (engine ? openNodeCommand() : openAegisCommand())
   // Of its own, so that a process with one of these uids can be nobody else's; and one block, so
-  // that a daemon takes over the very uids of the one that died.
-  const uidRange = { first: 1_000_000_000 + randomInt(500_000) * 1024, count: 1024 }
+  // that a daemon takes over the very uids of the one that died. Machines need another one.
+  const count = options.kernels ? 2048 : 1024
+  const uidRange = { first: 1_000_000_000 + randomInt(250_000) * 2048, count }
   const config = {
     node: { id: 'chaos', type: 'edge' },
     runtime: {
@@ -62,11 +67,13 @@ export async function openChaosHome(options: ChaosHomeOptions = {}): Promise<Cha
     },
   }
   await aegis.write('aegis-config.yaml', JSON.stringify(config))
+  if (options.kernels) await cp(options.kernels, join(aegis.home, 'kernels'), { recursive: true })
   const base = await realpath(join(aegis.folder, '..'))
   const launch = () => aegis.start('--daemon', '--port', String(aegis.port))
   return {
     aegis,
     mark: { stateDirectory: join(base, 'home', 'runtime-process'), uidRange },
+    machineMark: { stateDirectory: join(base, 'home', 'runtime-firecracker'), uidRange },
     launch,
     async start() {
       const daemon = launch()

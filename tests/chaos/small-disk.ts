@@ -12,13 +12,16 @@ export interface SmallDisk extends AsyncDisposable {
   free(): Promise<void>
 }
 
+/** As which it stands in the table of mounts. */
+export const smallDiskName = 'small-disk'
+
 /** Why none can be mounted here. */
 export const whyNoSmallDisk = (): string | undefined =>
   process.getuid?.() === 0 ? undefined : 'only root may mount a file system'
 
 export async function mountSmallDisk(directory: string, bytes: number): Promise<SmallDisk> {
   await mkdir(directory, { recursive: true })
-  await run('mount', ['-t', 'tmpfs', '-o', `size=${bytes},mode=0700`, 'small-disk', directory])
+  await run('mount', ['-t', 'tmpfs', '-o', `size=${bytes},mode=0700`, smallDiskName, directory])
   const ballast = join(directory, 'ballast')
   return {
     async fill() {

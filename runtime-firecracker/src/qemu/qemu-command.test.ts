@@ -29,9 +29,14 @@ it('gives a machine no device but three disks, a console and one port to the hos
 
 it('lets a guest write to its scratch disk alone', () => {
   const writable = after(qemuArguments(command), '-drive').filter((drive) =>
-    drive.endsWith('readonly=off'),
+    drive.includes('readonly=off'),
   )
   expect(writable).toEqual([expect.stringMatching(/^id=scratch,/)])
+})
+
+it('tells a guest of what its disks refuse, rather than hold it still', () => {
+  for (const drive of after(qemuArguments(command), '-drive'))
+    expect(drive).toMatch(/,rerror=report,werror=report$/)
 })
 
 it('lets QEMU start no program and gain no rights', () => {

@@ -99,9 +99,12 @@ export const codeCacheMiB = 64
 
 const confinement = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'
 
+/** The guest is told, as Firecracker tells it: QEMU's own default holds it still when the disk is full. */
+const faults = 'rerror=report,werror=report'
+
 const disk = (id: string, path: string, readOnly: boolean): readonly string[] => [
   '-drive',
-  `id=${id},file=${path},format=raw,if=none,cache=unsafe,readonly=${readOnly ? 'on' : 'off'}`,
+  `id=${id},file=${path},format=raw,if=none,cache=unsafe,readonly=${readOnly ? 'on' : 'off'},${faults}`,
   '-device',
   `virtio-blk-device,drive=${id}`,
 ]

@@ -2,6 +2,8 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FakeVmmPlan } from './fake-vmm-plan.ts'
 
+export type { FakeVmmPlan }
+
 export interface FakeVmm {
   readonly firecrackerPath: string
   readonly jailerPath: string
