@@ -19,8 +19,12 @@ export async function openCallSocket(
   const handle = await open(directory)
   undo.defer(() => handle.close())
   const call = Promise.withResolvers<Socket>()
+  let caller: Socket | undefined
   const server = createServer((socket) => {
     server.close()
+    caller = socket
+    // Whoever calls may be gone before anybody wants to hear of it.
+    socket.on('error', () => {})
     call.resolve(socket)
   })
   server.maxConnections = 1
@@ -28,6 +32,8 @@ export async function openCallSocket(
   await listening(server, short)
   // Before the directory is closed, through which the name is removed.
   undo.defer(() => closing(server))
+  // A server is closed once its connections are, and nobody may have read from this one.
+  undo.defer(() => void caller?.destroy())
   await chmod(short, 0o600)
   if (uid !== undefined) await chown(short, uid, uid)
   const resources = undo.move()

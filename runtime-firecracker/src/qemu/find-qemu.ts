@@ -11,10 +11,14 @@ export interface Qemu {
   readonly path: string
   /** `7.2.22` */
   readonly version: string
+  /** It can have an image of a file in its memory that it changes, without a right to write to the file. */
+  readonly opensImages: boolean
 }
 
 const run = promisify(execFile)
-const oldest = [5, 2]
+const oldest = 502
+/** Its memory backends know `rom=off`. */
+const opensImagesSince = 802
 
 /**
  * @throws AegisError `unsupported` / `qemu.absent`, `qemu.broken`, `qemu.old`, `qemu.architecture`
@@ -34,13 +38,14 @@ export async function findQemu(wanted: string | undefined, signal: AbortSignal):
   )
   const [, version, major, minor] = /version ((\d+)\.(\d+)\.\d+)/.exec(stdout) ?? []
   if (version === undefined) throw broken(path, new Error(`it calls itself ${stdout}`))
-  if (Number(major) * 100 + Number(minor) < (oldest[0] ?? 0) * 100 + (oldest[1] ?? 0))
+  const release = Number(major) * 100 + Number(minor)
+  if (release < oldest)
     throw new AegisError(
       'unsupported',
       'qemu.old',
-      `${path} is QEMU ${version}; micro-VMs need ${oldest.join('.')} or later. Update the package qemu-system-x86`,
+      `${path} is QEMU ${version}; micro-VMs need 5.2 or later. Update the package qemu-system-x86`,
     )
-  return { path: await realpath(path), version }
+  return { path: await realpath(path), version, opensImages: release >= opensImagesSince }
 }
 
 /** Of the host's time stamp counter, by what the kernel calls the processor's speed. */

@@ -16,9 +16,11 @@ export interface QemuBoxInput {
   readonly arguments: readonly string[]
   /** The daemon's socket for QMP, of this machine alone. */
   readonly qmpPath: string
+  /** The daemon's socket for the state, of a machine that a snapshot will be made of. */
+  readonly statePath?: string | undefined
   /** A directory of QEMU's own, where it listens for the state it is to continue from. */
-  readonly ownDirectory?: string
-  readonly memory?: { readonly path: string; readonly writable: boolean }
+  readonly ownDirectory?: string | undefined
+  readonly memory?: { readonly path: string; readonly writable: boolean } | undefined
   /** A node of /dev/kvm that QEMU's user may use. */
   readonly kvmPath?: string
   /** Whether the launcher stages what QEMU's own user could not reach. */
@@ -56,6 +58,7 @@ export function planQemuBox(input: QemuBoxInput): QemuBox {
     ...bind(disks.image.path, inBox.image),
     ...bind(disks.scratch.path, inBox.scratch, true),
     ...bind(input.qmpPath, inBox.qmp, true),
+    ...bind(input.statePath, inBox.state, true),
     ...(memory ? bind(memory.path, inBox.memory, memory.writable) : []),
     ...bind(input.ownDirectory, inBox.own, true),
     ...(input.kvmPath === undefined ? [] : ['--dev-bind', from(input.kvmPath), '/dev/kvm']),

@@ -61,6 +61,24 @@ it('keeps the mitigations of a kernel that runs on a real processor', () => {
   expect(kernelArguments({ ...command, acceleration: 'kvm' })).not.toContain('mitigations=off')
 })
 
+it.each([
+  ['that a snapshot will be made of, in its file', 'file', 'share=on', []],
+  [
+    'over the file of a snapshot, to read it alone',
+    'image',
+    'share=off,readonly=on,rom=off',
+    ['defer'],
+  ],
+  ['over a copy of that file', 'copy', 'share=off', ['defer']],
+] as const)('has the memory of a machine %s', (_, memory, opening, incoming) => {
+  const args = qemuArguments({ ...command, memory })
+  expect(after(args, '-object')).toEqual([
+    `memory-backend-file,id=memory,size=128M,mem-path=/m/memory,${opening}`,
+  ])
+  expect(after(args, '-incoming')).toEqual(incoming)
+  expect(after(args, '-M').join()).toMatch(/,memory-backend=memory$/)
+})
+
 it('has ACPI only for a kernel that finds its disks there', () => {
   const machine = (needsAcpi?: true) =>
     after(

@@ -10,6 +10,8 @@ export const inBox = {
   scratch: '/m/scratch',
   qmp: '/m/qmp',
   memory: '/m/memory',
+  /** The daemon's socket for the state of a machine that a snapshot is made of. */
+  state: '/m/state',
   own: '/m/own',
   incoming: '/m/own/incoming',
 } as const
@@ -22,12 +24,16 @@ export interface QemuCommand {
   readonly guest: MachinePlan['guest']
   /** Frequency of the host's time stamp counter, which a guest without a PIT cannot find out. */
   readonly tscKhz: number | undefined
-  /**
-   * `file`: the memory can be made a snapshot of. `copy`: it is the copy-on-write image of such a
-   * file. Absent: anonymous memory.
-   */
-  readonly memory?: 'file' | 'copy'
+  /** Absent: anonymous memory. */
+  readonly memory?: MemoryKind
 }
+
+/**
+ * `file`: a file that a snapshot can be made of. `image`: copy-on-write over the file of a snapshot,
+ * which is opened for reading. `copy`: the same over a file of its own, for a QEMU that opens no file
+ * for reading whose image it changes.
+ */
+export type MemoryKind = 'file' | 'image' | 'copy'
 
 /** Bytes of the last words of a guest's kernel that QEMU keeps. */
 export const consoleBytes = 16 << 10
@@ -71,7 +77,7 @@ export function qemuArguments(command: QemuCommand): readonly string[] {
     ...['-chardev', 'socket,id=host,fd=0'],
     ...['-device', `virtserialport,id=wire,chardev=host,name=${wirePort}`],
     ...['-chardev', `socket,id=qmp,path=${inBox.qmp}`, '-mon', 'chardev=qmp,mode=control'],
-    ...(memory === 'copy' ? ['-incoming', 'defer'] : []),
+    ...(memory === 'image' || memory === 'copy' ? ['-incoming', 'defer'] : []),
   ]
 }
 
@@ -109,5 +115,11 @@ const disk = (id: string, path: string, readOnly: boolean): readonly string[] =>
   `virtio-blk-device,drive=${id}`,
 ]
 
-const memoryBackend = (kind: 'file' | 'copy', mebibytes: number): string =>
-  `memory-backend-file,id=memory,size=${mebibytes}M,mem-path=${inBox.memory},share=${kind === 'file' ? 'on' : 'off'}`
+const memoryBackend = (kind: MemoryKind, mebibytes: number): string =>
+  `memory-backend-file,id=memory,size=${mebibytes}M,mem-path=${inBox.memory},${opening[kind]}`
+
+const opening: Readonly<Record<MemoryKind, string>> = {
+  file: 'share=on',
+  image: 'share=off,readonly=on,rom=off',
+  copy: 'share=off',
+}

@@ -1,22 +1,36 @@
-import { chown } from 'node:fs/promises'
-import { AegisError, type SandboxLimits } from '@aegis/core'
-import { abortable, type Box, type LimitBackend, startBox, type UserLeases } from '@aegis/sandbox'
+import { chown, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AegisError } from '@aegis/core'
+import {
+  abortable,
+  type Box,
+  type LimitBackend,
+  type LimitGroup,
+  startBox,
+  type UserLeases,
+} from '@aegis/sandbox'
 import { disarm } from '../disarm.ts'
 import type { MachineDirectories } from '../machine/machine-directories.ts'
 import type { MachinePlan } from '../machine/machine-plan.ts'
-import type { Machine, MachineEnd } from '../machine/monitor.ts'
+import type { Machine, MachineEnd, MachineSnapshot } from '../machine/monitor.ts'
 import { residentBytesOf } from '../machine/resident-bytes.ts'
 import { openCallSocket } from './call-socket.ts'
+import { guestStopped, readConsole, wireOpened } from './guest-events.ts'
 import { makeKvmDevice } from './kvm-device.ts'
-import { planQemuBox, type QemuSystem } from './qemu-box.ts'
-import { codeCacheMiB, consoleBytes, qemuArguments } from './qemu-command.ts'
+import { loadState } from './machine-state.ts'
+import { planQemuBox, type QemuBoxInput, type QemuSystem } from './qemu-box.ts'
+import { qemuArguments } from './qemu-command.ts'
+import { limitsOf } from './qemu-limits.ts'
+import { lendMemory, makeMemory, type QemuMemory } from './qemu-memory.ts'
 import { makeQmpClient, type QmpClient } from './qmp-client.ts'
+import { takeQemuSnapshot } from './take-qemu-snapshot.ts'
 
 /** What the machines of one monitor share. */
 export interface QemuHost {
   readonly launcherPath: string
   readonly bwrapPath: string
   readonly qemuPath: string
+  readonly opensImages: boolean
   readonly system: QemuSystem
   readonly acceleration: 'kvm' | 'tcg'
   readonly tscKhz: number | undefined
@@ -31,17 +45,17 @@ export interface QemuHost {
 const monitorTimeoutMs = 5_000
 const kernelTimeoutMs = 5_000
 const commandTimeoutMs = 5_000
-
-/** What QEMU itself needs, besides the guest's memory and the code that it translates. */
-const monitorBytes = 96 << 20
+const stateTimeoutMs = 5_000
 
 /**
- * Starts QEMU in its box and waits until the guest has opened the wire. Whatever a step took is given
- * back in reverse when a later one fails, and else when the machine is disposed.
+ * Starts QEMU in its box, makes or restores the machine, and waits until the guest has opened the
+ * wire. Whatever a step took is given back in reverse when a later one fails, and else when the
+ * machine is disposed.
  */
-export async function bootQemu(
+export async function startQemu(
   host: QemuHost,
   plan: MachinePlan,
+  from: MachineSnapshot | undefined,
   signal: AbortSignal,
 ): Promise<Machine> {
   await using steps = new AsyncDisposableStack()
@@ -51,39 +65,36 @@ export async function bootQemu(
   steps.defer(() => host.directories.remove(plan.id))
   if (lease) await chown(plan.disks.scratch.path, lease.uid, lease.uid)
   const calls = steps.use(await openCallSocket(directory, 'qmp', lease?.uid))
+  const memory = from
+    ? await lendMemory(directory, from, { uid: lease?.uid, ...host }, signal)
+    : plan.forSnapshot
+      ? await makeMemory(directory, plan, lease?.uid)
+      : undefined
+  const states =
+    memory?.kind === 'file'
+      ? steps.use(await openCallSocket(directory, 'state', lease?.uid))
+      : undefined
+  const ownDirectory = from && (await makeOwn(join(directory, 'own'), lease?.uid))
   const kvm = host.acceleration === 'kvm' && {
     kvmPath: await makeKvmDevice(directory, lease?.uid),
   }
-  const group = await host.limits.create(plan.id, limitsOf(host, plan))
+  const group = await host.limits.create(plan.id, limitsOf(host.acceleration, plan))
   steps.defer(() => group.remove())
   signal.throwIfAborted()
 
-  const box = startBox({
-    ...host,
-    ...group,
-    launcherNetwork: false,
+  const { box, kill, gone } = startBoxedQemu(host, plan, group, {
+    qmpPath: calls.path,
     uid: lease?.uid,
-    ...planQemuBox({
-      plan,
-      system: host.system,
-      qemuPath: host.qemuPath,
-      arguments: qemuArguments({ ...host, ...plan }),
-      qmpPath: calls.path,
-      staged: lease !== undefined,
-      ...kvm,
-    }),
+    memory,
+    statePath: states?.path,
+    ownDirectory,
+    ...kvm,
   })
-  const kill = async () => {
-    await group.kill().catch(() => {})
-    box.kill()
-  }
   steps.defer(async () => {
     box.wire.destroy()
     await kill()
     await box.exited
   })
-  // Bubblewrap may be killed before it has seen to it that QEMU dies with it.
-  void box.exited.then(kill)
 
   const words = { console: '' }
   let qmp: QmpClient | undefined
@@ -102,11 +113,17 @@ export async function bootQemu(
     (socket) => makeQmpClient(socket, commandTimeoutMs * host.patience),
     whyNot,
   )
-  steps.use(qmp)
+  const client = steps.use(qmp)
   const opened = wireOpened(qmp)
   const stopped = guestStopped(qmp, words).then(kill)
   await within(Promise.race([qmp.ready, ended]), host, monitorTimeoutMs, signal).catch(whyNot)
   const ready = performance.now()
+  if (from && ownDirectory !== undefined) {
+    const late = AbortSignal.timeout(stateTimeoutMs * host.patience)
+    await loadState(qmp, ownDirectory, from.statePath, AbortSignal.any([signal, late]))
+      .then(() => client.run('cont'))
+      .catch(whyNot)
+  }
   const over = Promise.race([ended, stopped.then(() => ended)])
   await within(Promise.race([opened, over]), host, kernelTimeoutMs, signal).catch(whyNot)
 
@@ -123,10 +140,21 @@ export async function bootQemu(
   return {
     wire: box.wire,
     ended: end,
-    phases: { monitor: ready - started, kernel: performance.now() - ready },
+    phases: { monitor: ready - started, [from ? 'restore' : 'kernel']: performance.now() - ready },
     residentBytes: () => residentBytesOf(group.procsFiles),
     cpuMs: async () => (await group.usage().catch(() => undefined))?.cpuMs,
-    snapshot: () => Promise.reject(noSnapshots()),
+    async snapshot(directory, signal) {
+      if (memory === undefined || states === undefined) throw noSnapshots(plan)
+      const timeoutMs = stateTimeoutMs * host.patience
+      try {
+        const subject = { qmp: client, states, memory, end: gone, timeoutMs }
+        return { plan, ...(await takeQemuSnapshot(subject, directory, signal)) }
+      } finally {
+        // Of no use any more, even where the snapshot failed.
+        box.wire.destroy()
+        await gone()
+      }
+    },
     [Symbol.asyncDispose]() {
       released ??= resources.disposeAsync()
       return released
@@ -134,53 +162,56 @@ export async function bootQemu(
   }
 }
 
-/**
- * How much of the host an emulated core may use: it does an eighth of the work of a real one, and an
- * agent that is promised a quarter of a core could not even start in time.
- */
-const emulatedCores = 4
+interface QemuParts
+  extends Pick<QemuBoxInput, 'qmpPath' | 'statePath' | 'ownDirectory' | 'kvmPath'> {
+  readonly uid: number | undefined
+  readonly memory: QemuMemory | undefined
+}
 
-function limitsOf(host: QemuHost, plan: MachinePlan): SandboxLimits {
-  const emulates = host.acceleration === 'tcg'
-  const cache = emulates ? codeCacheMiB << 20 : 0
+function startBoxedQemu(
+  host: QemuHost,
+  plan: MachinePlan,
+  group: LimitGroup,
+  { uid, memory, ...parts }: QemuParts,
+) {
+  const box = startBox({
+    ...host,
+    ...group,
+    launcherNetwork: false,
+    uid,
+    ...planQemuBox({
+      ...parts,
+      plan,
+      system: host.system,
+      qemuPath: host.qemuPath,
+      arguments: qemuArguments({ ...host, ...plan, ...(memory && { memory: memory.kind }) }),
+      memory,
+      staged: uid !== undefined,
+    }),
+  })
+  const kill = async () => {
+    await group.kill().catch(() => {})
+    box.kill()
+  }
+  // Bubblewrap may be killed before it has seen to it that QEMU dies with it.
+  void box.exited.then(kill)
   return {
-    cpuMillicores: plan.cpuMillicores * (emulates ? emulatedCores : 1),
-    memoryBytes: plan.memoryBytes + monitorBytes + cache,
-    // Of threads: QEMU's own, and up to 64 that read and write its disks.
-    pids: 128 + plan.vcpus,
-    diskBytes: 1,
-    outputBytes: 1,
+    box,
+    kill,
+    /** Kills it, and resolves once nothing of it runs. */
+    async gone() {
+      await kill()
+      await box.complaint
+      await group.remove()
+    },
   }
 }
 
-/** Resolves when a program in the guest has opened the port. */
-function wireOpened(qmp: QmpClient): Promise<void> {
-  return new Promise((resolve) =>
-    qmp.onEvent((name, data) => {
-      if (name !== 'VSERPORT_CHANGE' || typeof data !== 'object' || data === null) return
-      if ('open' in data && data.open === true) resolve()
-    }),
-  )
-}
-
-/** A guest that ends stands still; its last words are read before QEMU is killed. */
-function guestStopped(qmp: QmpClient, words: { console: string }): Promise<void> {
-  return new Promise((resolve) =>
-    qmp.onEvent((name) => {
-      if (name !== 'SHUTDOWN') return
-      void readConsole(qmp).then((text) => {
-        words.console = text
-        resolve()
-      })
-    }),
-  )
-}
-
-async function readConsole(qmp: QmpClient): Promise<string> {
-  const answer = await qmp
-    .run('ringbuf-read', { device: 'console', size: consoleBytes })
-    .catch(() => '')
-  return typeof answer === 'string' ? answer : ''
+/** Where QEMU may make its socket. */
+async function makeOwn(path: string, uid: number | undefined): Promise<string> {
+  await mkdir(path, { mode: 0o700 })
+  if (uid !== undefined) await chown(path, uid, uid)
+  return path
 }
 
 async function within<T>(
@@ -209,5 +240,9 @@ async function notBooted(
   )
 }
 
-const noSnapshots = (): AegisError =>
-  new AegisError('unsupported', 'snapshot.unsupported', 'This machine was not made for a snapshot')
+const noSnapshots = ({ id }: MachinePlan): AegisError =>
+  new AegisError(
+    'unsupported',
+    'snapshot.unsupported',
+    `Machine ${id} was not made for a snapshot: its memory is no file`,
+  )

@@ -9,7 +9,7 @@ import { machineDirectories } from '../machine/machine-directories.ts'
 import type { Monitor } from '../machine/monitor.ts'
 import { findQemu, readProcessorModel, readTscKhz } from './find-qemu.ts'
 import { readQemuSystem } from './qemu-box.ts'
-import { bootQemu, type QemuHost } from './qemu-machine.ts'
+import { type QemuHost, startQemu } from './qemu-machine.ts'
 
 export interface QemuMonitorOptions {
   /** Ours alone; made when missing. Its path names this monitor's cgroups, so it should be stable. */
@@ -61,7 +61,7 @@ export async function openQemuMonitor(
   const patience = options.kvm ? 1 : emulationPatience
   const host: QemuHost = {
     ...{ launcherPath, bwrapPath, qemuPath: qemu.path, system, acceleration },
-    ...{ tscKhz, patience, limits, users, directories },
+    ...{ opensImages: qemu.opensImages, tscKhz, patience, limits, users, directories },
   }
   const description = `QEMU ${qemu.version}, ${options.kvm ? 'KVM' : 'software emulation'}`
 
@@ -70,13 +70,10 @@ export async function openQemuMonitor(
     name: 'qemu',
     description,
     // Emulated, the processor is QEMU's own; but it offers what the host's has.
-    snapshotClass: `qemu ${qemu.version} ${acceleration} ${processor}`,
+    snapshotClass: `qemu ${qemu.version} microvm ${acceleration}, ${processor}`,
     patience,
-    boot: (plan, signal) => bootQemu(host, plan, signal),
-    restore: () =>
-      Promise.reject(
-        new AegisError('unsupported', 'snapshot.unsupported', 'QEMU does not restore machines yet'),
-      ),
+    boot: (plan, signal) => startQemu(host, plan, undefined, signal),
+    restore: (snapshot, plan, signal) => startQemu(host, plan, snapshot, signal),
     async sweep(keep) {
       return [...(await limits.sweep(keep)), ...(await directories.sweep(keep))]
     },

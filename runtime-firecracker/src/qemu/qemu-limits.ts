@@ -1,0 +1,26 @@
+import type { SandboxLimits } from '@aegis/core'
+import type { MachinePlan } from '../machine/machine-plan.ts'
+import { codeCacheMiB } from './qemu-command.ts'
+
+/** What QEMU itself needs, besides the guest's memory and the code that it translates. */
+const monitorBytes = 96 << 20
+
+/**
+ * How much of the host an emulated core may use: it does an eighth of the work of a real one, and an
+ * agent that is promised a quarter of a core could not even start in time.
+ */
+const emulatedCores = 4
+
+/** A file that is the guest's memory counts as much as memory without one. */
+export function limitsOf(acceleration: 'kvm' | 'tcg', plan: MachinePlan): SandboxLimits {
+  const emulates = acceleration === 'tcg'
+  const cache = emulates ? codeCacheMiB << 20 : 0
+  return {
+    cpuMillicores: plan.cpuMillicores * (emulates ? emulatedCores : 1),
+    memoryBytes: plan.memoryBytes + monitorBytes + cache,
+    // Of threads: QEMU's own, and up to 64 that read and write its disks.
+    pids: 128 + plan.vcpus,
+    diskBytes: 1,
+    outputBytes: 1,
+  }
+}
