@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ImageBuild } from '@aegis/core'
@@ -52,6 +52,26 @@ describe('aegis image build', () => {
       expect(JSON.parse(terminal.stdout())).toMatchObject({
         built: { disk: { size_bytes: 5 << 20 } },
       })
+    } finally {
+      await rm(directory, { recursive: true, force: true })
+    }
+  })
+
+  it('sends a directory with an OCI layout as an archive, and nothing else of it', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'aegis-build-'))
+    try {
+      const blobs = join(directory, 'blobs', 'sha256')
+      await mkdir(blobs, { recursive: true })
+      const { context, requests } = setUp()
+      const none = buildImage(context, ['mine:1'], { from: directory })
+      await expect(none).rejects.toMatchObject({ code: 'archive.unreadable' })
+      await writeFile(join(directory, 'oci-layout'), '{}')
+      await writeFile(join(directory, 'index.json'), '{}')
+      await writeFile(join(directory, 'secret'), 'x'.repeat(5000))
+      await writeFile(join(blobs, 'a'.repeat(64)), 'x'.repeat(513))
+      await symlink('/etc/passwd', join(blobs, 'b'.repeat(64)))
+      await buildImage(context, ['mine:1'], { from: directory })
+      expect(requests).toEqual([{ name: 'mine:1', bytes: 512 * (2 + 2 + 3 + 2) }])
     } finally {
       await rm(directory, { recursive: true, force: true })
     }

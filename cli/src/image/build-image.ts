@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { access } from 'node:fs/promises'
+import { access, stat } from 'node:fs/promises'
 import { AegisError, type Image, type PullProgress } from '@aegis/core'
 import { imageToWire } from '@aegis/http-contract'
 import { untilInterrupted } from '../log/until-interrupted.ts'
@@ -8,6 +8,7 @@ import { exitCodes } from '../program/exit-code.ts'
 import { formatBytes, formatMs } from '../terminal/format.ts'
 import { sanitiseLine } from '../terminal/sanitise.ts'
 import { nameImage, shortImageId } from './name-image.ts'
+import { openLayout } from './open-layout.ts'
 import { showPull } from './show-pull.ts'
 
 /** With JSON, lines as the stream of the HTTP API has them: `progress` …, then `built`. */
@@ -50,6 +51,8 @@ export const buildImage: CommandHandler<{
 
 async function openArchive(path: string): Promise<AsyncIterable<Uint8Array>> {
   if (path === '-') return process.stdin
+  const found = await stat(path).catch(() => undefined)
+  if (found?.isDirectory()) return openLayout(path)
   await access(path).catch((cause: unknown) => {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new AegisError('invalid', 'archive.unreadable', `The archive cannot be read: ${reason}`, {

@@ -24,7 +24,10 @@ export function addImageCommands(program: Command, dispatch: Dispatch): void {
     .command('build')
     .argument('[reference]', 'The image; with --from, what it will be called here')
     .description('Make the disk from which micro-VMs boot an image')
-    .option('--from <file>', 'An archive with the image, as docker save writes it; - reads stdin')
+    .option(
+      '--from <file>',
+      'An archive with the image, as docker save writes it, or a directory with an OCI layout; - reads stdin',
+    )
     .option('-q, --quiet', 'Show no progress, and print nothing but the id of the image')
     .action(dispatch(async () => (await import('../image/build-image.ts')).buildImage))
 
