@@ -71,6 +71,7 @@ export const executionEvent = z.discriminatedUnion('type', [
     isolation,
     bootMs: z.number(),
     warm: z.boolean().optional(),
+    restored: z.boolean().optional(),
     image: z.string().optional(),
     applicationKernel: z.literal('gvisor').optional(),
     monitor: z.string().optional(),

@@ -103,6 +103,7 @@ function describe(event: ExecutionEvent): Description {
           isolation: event.isolation,
           boot_ms: event.bootMs,
           warm: event.warm ?? false,
+          restored: event.restored ?? false,
           image: event.image ?? null,
           application_kernel: event.applicationKernel ?? null,
           monitor: event.monitor ?? null,

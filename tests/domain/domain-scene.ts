@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   type AgentGateway,
+  type AuditTrail,
   agentId,
   type Bootstrap,
   type Clock,
@@ -59,6 +60,8 @@ interface SceneOptions {
   readonly beforeDispose?: (id: string) => Promise<void>
   /** Changes what the node sees of the runtime. */
   readonly disguise?: (runtime: SandboxRuntime) => SandboxRuntime
+  /** Hears what belongs to no event. */
+  readonly audit?: AuditTrail
   readonly hostPaths?: NodeConfig['spec']['runtime']['host_paths']
 }
 
@@ -95,7 +98,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     policies: options.policies ?? openPolicies,
     vault: makeInMemoryVault(),
     supply: noSupply,
-    audit: forgetfulTrail,
+    audit: options.audit ?? forgetfulTrail,
     auditLog: makeFakeAuditLog(store.audit),
     mintToken,
     runtimes: new Map([['process', disguise(slowToEnd(runtime, options.beforeDispose))]]),

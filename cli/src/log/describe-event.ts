@@ -114,7 +114,9 @@ function describeConnection(
 const place = ({ host, port }: { readonly host: string; readonly port: number }): string =>
   `${host.includes(':') ? `[${host}]` : host}:${port}`
 
-/** `(docker, gvisor, image 3f2a9c01b7de) was warm, ready in 2 ms`. */
+/**
+ * `(docker, gvisor, image 3f2a9c01b7de) was warm, ready in 2 ms`, or `up in …`, or `out of a snapshot in …`.
+ */
 export function describeBoot(
   event: Extract<ExecutionEvent, { type: 'execution.sandbox-booted' }>,
 ): string {
@@ -125,7 +127,8 @@ export function describeBoot(
     ...(event.image === undefined ? [] : [`image ${shortImageId(event.image)}`]),
   ].join(', ')
   const took = formatMs(event.bootMs)
-  return `(${kind}) ${event.warm === true ? `was warm, ready in ${took}` : `up in ${took}`}`
+  if (event.warm === true) return `(${kind}) was warm, ready in ${took}`
+  return `(${kind}) ${event.restored === true ? 'out of a snapshot' : 'up'} in ${took}`
 }
 
 /** `memory_limit: The agent used more than 128Mi … (killed by KILL)`. */

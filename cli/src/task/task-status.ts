@@ -88,6 +88,7 @@ const bootToJson = (boot: Boot) => ({
   boot_phases: boot.bootPhases ?? {},
   image: boot.image ?? null,
   warm: boot.warm ?? false,
+  restored: boot.restored ?? false,
   boot_ms: boot.bootMs,
   booted_at: boot.at,
 })

@@ -155,6 +155,8 @@ export type ExecutionEvent = { readonly at: Instant } & (
       readonly bootMs: number
       /** It had been booted ahead. */
       readonly warm?: boolean | undefined
+      /** It came out of a snapshot of its agent. */
+      readonly restored?: boolean | undefined
       /** Its image, where it was booted from one. */
       readonly image?: string | undefined
       /** What ran below it, for example `gvisor`. */

@@ -5,7 +5,12 @@ import type { SecurityConfig } from '../node/security-config-schema.ts'
 import { deniedPath } from '../policy/lent-paths.ts'
 import type { AgentPolicy } from '../policy/policy-engine.ts'
 import type { Occupant } from '../pool/door-slot.ts'
-import { type PrepareDeps, type PreparedSandbox, prepareSandbox } from '../pool/prepare-sandbox.ts'
+import {
+  type Preparation,
+  type PrepareDeps,
+  type PreparedSandbox,
+  prepareSandbox,
+} from '../pool/prepare-sandbox.ts'
 import type { SandboxRecipe } from '../pool/sandbox-recipe.ts'
 import type { WarmPool } from '../pool/warm-pool.ts'
 import type { BootPhases, Exit, SandboxProcess } from '../sandbox/sandbox.ts'
@@ -68,8 +73,8 @@ export async function runIteration(
     const own = { ...plan, policy, minted: mintSecrets(deps.vault, deps.ids, manifest) }
     using door = admit(deps, own)
     const occupant = occupantOf(deps, plan, door, trace)
-    for (let { pool } = deps; ; pool = undefined) {
-      const obtained = await obtain({ ...deps, pool }, plan, occupant, signal)
+    for (let isAnew = false; ; isAnew = true) {
+      const obtained = await obtain(deps, plan, occupant, isAnew, signal)
       const result = await runIn(deps, own, obtained, signal)
       // What waited may be lost before it did anything. The next one is booted for this task, and
       // its end is final.
@@ -138,8 +143,8 @@ function isStillborn({ box }: Obtained, { exit, output, complaint }: IterationRe
 
 interface Obtained {
   readonly box: PreparedSandbox
-  /** Its boot had begun before there was a task. */
-  readonly ahead: boolean
+  /** It was not booted for this task alone, so that one that is may take its place. */
+  readonly isReplaceable: boolean
 }
 
 /** A sandbox that waits for such a task, or else a new one. */
@@ -147,13 +152,14 @@ async function obtain(
   deps: IterationDeps,
   plan: IterationPlan,
   occupant: Occupant,
+  isAnew: boolean,
   signal: AbortSignal,
 ): Promise<Obtained> {
   const { clock, pool } = deps
   const startMs = clock.monotonicMs()
   signal.throwIfAborted()
-  const claimed = await pool?.claim(plan, signal)
-  const box = claimed ?? (await bootOwn(deps, plan, signal))
+  const claimed = isAnew ? undefined : await pool?.claim(plan, signal)
+  const box = claimed ?? (await bootOwn(deps, plan, isAnew ? 'anew' : 'now', signal))
   const bootMs = Math.round(clock.monotonicMs() - startMs)
   box.serve(plan.executionId, occupant)
   const { id: sandboxId, isolation, applicationKernel, monitor } = box.sandbox
@@ -166,6 +172,7 @@ async function obtain(
       isolation,
       bootMs,
       warm: box.warm,
+      ...(box.restored && { restored: true }),
       image: plan.image?.reference,
       applicationKernel,
       monitor,
@@ -173,7 +180,7 @@ async function obtain(
       at: clock.now(),
     })
     .catch(() => box.destroy())
-  return { box, ahead: claimed !== undefined }
+  return { box, isReplaceable: claimed !== undefined || box.restored }
 }
 
 const wholeMs = (phases: BootPhases): BootPhases =>
@@ -182,10 +189,11 @@ const wholeMs = (phases: BootPhases): BootPhases =>
 async function bootOwn(
   deps: IterationDeps,
   plan: IterationPlan,
+  preparation: Preparation,
   signal: AbortSignal,
 ): Promise<PreparedSandbox> {
   const recipe = { ...plan, image: await plan.fetchImage(signal) }
-  const boot = () => prepareSandbox(deps, recipe, { ahead: false }, signal)
+  const boot = () => prepareSandbox(deps, recipe, preparation, signal)
   return awaitEngine(deps.clock, boot, signal)
 }
 
@@ -193,7 +201,7 @@ async function bootOwn(
 async function runIn(
   deps: IterationDeps,
   plan: OwnPlan,
-  { box, ahead }: Obtained,
+  { box, isReplaceable }: Obtained,
   signal: AbortSignal,
 ): Promise<IterationResult | undefined> {
   let exit: Exit | undefined
@@ -209,7 +217,7 @@ async function runIn(
     return result
   } catch (error) {
     const ended = error instanceof AegisError && error.code === 'sandbox.ended'
-    if (ahead && ended && !signal.aborted) return undefined
+    if (isReplaceable && ended && !signal.aborted) return undefined
     throw error
   } finally {
     signal.removeEventListener('abort', abandon)

@@ -20,6 +20,7 @@ import { makeImageTrust } from '../image/image-trust.ts'
 import type { RecordedEvent } from '../kernel/event-store.ts'
 import { makePolicyControl } from '../policy/policy-control.ts'
 import type { PolicyEngine } from '../policy/policy-engine.ts'
+import { makeAgentSnapshots } from '../pool/agent-snapshots.ts'
 import { followAgents } from '../pool/follow-agents.ts'
 import { prepareAhead } from '../pool/prepare-sandbox.ts'
 import { makeWarmPool, type WarmPool } from '../pool/warm-pool.ts'
@@ -33,7 +34,15 @@ import type { NodeConfig } from './node-config.ts'
 export interface NodeDeps
   extends Omit<
       RunDeps,
-      'live' | 'agents' | 'images' | 'pool' | 'sandboxes' | 'security' | 'trust' | 'vault'
+      | 'live'
+      | 'agents'
+      | 'images'
+      | 'pool'
+      | 'sandboxes'
+      | 'security'
+      | 'snapshots'
+      | 'trust'
+      | 'vault'
     >,
     TokenControlDeps {
   readonly config: NodeConfig
@@ -98,9 +107,12 @@ export function makeNode(deps: NodeDeps): DomainNode {
     },
     logger,
   })
+  const snapshots = warm ? makeAgentSnapshots({ ...deps, sandboxes }) : undefined
   const pool: WarmPool | undefined = warm
     ? makeWarmPool({
-        prepare: (recipe, signal) => prepareAhead({ ...deps, trust, sandboxes }, recipe, signal),
+        prepare: (recipe, signal) =>
+          prepareAhead({ ...deps, trust, sandboxes, snapshots }, recipe, signal),
+        lacksSnapshot: (recipe) => snapshots?.lacks(recipe) ?? false,
         room: scheduler,
         idleMs: idleSeconds * 1000,
         maxSize,
@@ -114,6 +126,7 @@ export function makeNode(deps: NodeDeps): DomainNode {
     live,
     sandboxes,
     pool,
+    snapshots,
     images: config.spec.runtime.images,
     security: config.spec.security,
   })
@@ -180,7 +193,8 @@ export function makeNode(deps: NodeDeps): DomainNode {
           if (recorded.some(wakesScheduler)) scheduler.wake()
         }),
       )
-      if (pool !== undefined) subscriptions.use(await followAgents({ ...shared, pool }))
+      if (pool !== undefined) subscriptions.use(await followAgents({ ...shared, pool, snapshots }))
+      snapshots?.settle()
       scheduler.wake()
     },
     async stop() {

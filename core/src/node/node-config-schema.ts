@@ -72,6 +72,11 @@ export const runtimeConfigSchema = knownKeys({
       .default(8)
       .describe('Machines that Firecracker starts at the same time; others wait'),
     qemu_path: line().optional().describe('Absent: /usr/bin/qemu-system-x86_64'),
+    snapshots: wholeNumber(0, 10_000)
+      .default(16)
+      .describe(
+        'Most snapshots of agents that are kept to start their sandboxes from; each takes as much disk as its machine has memory. 0: none',
+      ),
   })
     .prefault({})
     .describe('Micro-VMs'),

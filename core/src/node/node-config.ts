@@ -82,6 +82,8 @@ export interface RuntimeConfig {
     readonly chroot_base?: string | undefined
     readonly starts_at_once: number
     readonly qemu_path?: string | undefined
+    /** Most that are kept. */
+    readonly snapshots: number
   }
   /** Image of each language; `{version}` is replaced by the manifest's. */
   readonly images: Readonly<Record<string, string>>

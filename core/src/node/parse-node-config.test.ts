@@ -47,7 +47,7 @@ describe('parseNodeConfig', () => {
         },
         runtime: {
           default_isolation: 'inherit',
-          firecracker: { driver: 'auto', starts_at_once: 8 },
+          firecracker: { driver: 'auto', starts_at_once: 8, snapshots: 16 },
           images: {},
           isolations: ['process', 'docker', 'firecracker'],
           warm_pool: { enabled: true, idle_seconds: 60, max_size: 16 },

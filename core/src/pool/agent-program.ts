@@ -26,6 +26,13 @@ export interface AgentProgram {
   readonly files: readonly SandboxFile[]
 }
 
+/** Whether its program can be started before there is a task. */
+export function canStandBy(bootstrapOf: BootstrapOf, recipe: SandboxRecipe): boolean {
+  const { language } = interpreterOf(recipe.manifest)
+  if (recipe.manifest.spec.task.command !== undefined || language === 'none') return false
+  return bootstrapOf(language).standsBy === true
+}
+
 /**
  * The program of an agent: its own command, else the bootstrap script of its language.
  * @throws AegisError `unsupported` / `runtime.language` · `context.unresolved`

@@ -7,6 +7,7 @@ import type { ExecutionLimits } from '../execution/run-execution.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import { type EventStore, streamSubject } from '../kernel/event-store.ts'
 import { type AgentId, agentId } from '../kernel/ids.ts'
+import type { AgentSnapshots } from './agent-snapshots.ts'
 import type { PoolFloor, WarmPool } from './warm-pool.ts'
 
 interface Deps extends RunnableDeps {
@@ -14,6 +15,7 @@ interface Deps extends RunnableDeps {
   readonly events: Pick<EventStore, 'subscribe'>
   readonly limitsOf: (manifest: AgentManifest) => ExecutionLimits
   readonly pool: Pick<WarmPool, 'welcome' | 'dismiss'>
+  readonly snapshots: Pick<AgentSnapshots, 'welcome' | 'dismiss'> | undefined
 }
 
 interface Known {
@@ -22,16 +24,21 @@ interface Known {
   readonly paused: boolean
 }
 
-/** Tells the pool of the agents that are deployed, now and until it is disposed. */
+/** Tells the pool and the snapshots of the agents that are deployed, now and until it is disposed. */
 export async function followAgents(deps: Deps): Promise<Disposable> {
-  const { agents, events, pool } = deps
+  const { agents, events, pool, snapshots } = deps
   const known = new Map<AgentId, Known>()
 
   const know = (id: AgentId, agent: Known | undefined): void => {
     if (agent === undefined) known.delete(id)
     else known.set(id, agent)
-    if (agent === undefined || agent.paused) pool.dismiss(id)
-    else pool.welcome(id, agent.revision, agent.floor)
+    if (agent === undefined || agent.paused) {
+      pool.dismiss(id)
+      snapshots?.dismiss(id)
+    } else {
+      snapshots?.welcome(id, agent.revision)
+      pool.welcome(id, agent.revision, agent.floor)
+    }
   }
   const behind = (id: AgentId, event: AgentEvent): Known | undefined => {
     const agent = known.get(id)

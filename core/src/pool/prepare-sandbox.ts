@@ -1,33 +1,30 @@
-import { trustBundlePath } from '../egress/network-environment.ts'
-import { opensTls } from '../egress/plan-egress.ts'
-import type { AgentGateway } from '../execution/agent-gateway.ts'
-import { iterationEnvironment } from '../execution/iteration-environment.ts'
 import type { PinnedImage } from '../image/image-store.ts'
 import type { ImageTrust } from '../image/image-trust.ts'
 import { restoreImage } from '../image/pin-image.ts'
 import { AegisError } from '../kernel/aegis-error.ts'
 import type { Clock } from '../kernel/clock.ts'
-import { type ExecutionId, executionId, type Ids } from '../kernel/ids.ts'
+import type { ExecutionId, Ids } from '../kernel/ids.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { PolicyEngine } from '../policy/policy-engine.ts'
 import type { LiveSandbox, LiveSandboxes } from '../sandbox/live-sandboxes.ts'
-import type { LimitCause, Sandbox, SandboxFile, SandboxProcess } from '../sandbox/sandbox.ts'
+import type { LimitCause, Sandbox, SandboxProcess } from '../sandbox/sandbox.ts'
+import type { SandboxRuntime } from '../sandbox/sandbox-runtime.ts'
 import type { SandboxSpec } from '../sandbox/sandbox-spec.ts'
-import { type AgentProgram, type BootstrapOf, programOf } from './agent-program.ts'
+import type { AgentProgram } from './agent-program.ts'
+import type { AgentSnapshots } from './agent-snapshots.ts'
 import { type DoorSlot, makeDoorSlot, type Occupant } from './door-slot.ts'
-import { type SandboxRecipe, specOf } from './sandbox-recipe.ts'
+import { type ContentsDeps, contentsOf, type SandboxContents } from './sandbox-contents.ts'
+import { aboutOf, permittedSpecOf, type SandboxRecipe } from './sandbox-recipe.ts'
 
-export interface PrepareDeps {
-  readonly bootstrap: BootstrapOf
-  readonly gateway: Pick<AgentGateway, 'trustBundle'>
+export interface PrepareDeps extends ContentsDeps {
   readonly policies: Pick<PolicyEngine, 'forAgent'>
   readonly trust: ImageTrust
   readonly sandboxes: LiveSandboxes
+  /** Absent: each sandbox is booted. */
+  readonly snapshots: Pick<AgentSnapshots, 'ensure' | 'restore'> | undefined
   readonly clock: Clock
   readonly ids: Ids
   readonly logger: Logger
-  /** Shows what the bootstrap script does, on its stderr. */
-  readonly debug: boolean
 }
 
 /** A sandbox that lacks nothing but its task. It serves one execution, once. */
@@ -36,8 +33,10 @@ export interface PreparedSandbox {
   readonly program: AgentProgram
   /** The program, already started and waiting; absent: it is started when there is a task. */
   readonly standby: SandboxProcess | undefined
-  /** How long it took to boot and to put the files in. */
+  /** How long it took to come up, files included. */
   readonly bootMs: number
+  /** Whether it came out of a snapshot. */
+  readonly restored: boolean
   /** False once it ended, or the program that waits in it did. */
   readonly alive: boolean
   /** Resolves, with the reason, when it can serve nobody any more; never when it was destroyed. */
@@ -53,36 +52,41 @@ export interface PreparedSandbox {
 }
 
 /**
- * Boots a sandbox and puts in what its program needs. With `ahead`, the bootstrap script is started
- * too, where it can wait for its task. Leaves nothing behind when it throws.
+ * How a sandbox is come by. `ahead`: before there is a task, so that a snapshot is made first where one is
+ * missing, and the bootstrap script is started where it can wait. `now`: for a task that waits. `anew`: likewise,
+ * and out of no snapshot.
+ */
+export type Preparation = 'ahead' | 'now' | 'anew'
+
+/**
+ * Brings up a sandbox with what its program needs. Leaves nothing behind when it throws.
  * @throws AegisError `unavailable` / `boot_failed` · what `programOf` and `writeFiles` throw
  */
 export async function prepareSandbox(
   deps: PrepareDeps,
   recipe: SandboxRecipe,
-  { ahead }: { readonly ahead: boolean },
+  preparation: Preparation,
   signal: AbortSignal,
 ): Promise<PreparedSandbox> {
-  const program = programOf(deps.bootstrap, recipe)
+  const contents = await contentsOf(deps, recipe)
+  if (preparation === 'ahead') await deps.snapshots?.ensure(recipe, contents, signal)
   const startMs = deps.clock.monotonicMs()
   const id = deps.ids.sandbox()
   const slot = makeDoorSlot()
-  const life = enter(deps, recipe, id)
+  const life = deps.sandboxes.enter({ ...aboutOf(recipe), id })
   const begun: { sandbox?: Sandbox } = {}
   try {
-    const sandbox = await boot(
-      recipe,
-      deps.policies,
-      { id, onConnect: slot.onConnect, onNotice: slot.onNotice },
-      signal,
-    )
+    const own = { id, onConnect: slot.onConnect, onNotice: slot.onNotice }
+    const spec = permittedSpecOf(deps.policies, recipe, own)
+    const snapshots = preparation === 'anew' ? undefined : deps.snapshots
+    const restored = await snapshots?.restore(recipe, contents, spec, signal)
+    const sandbox = restored?.sandbox ?? (await boot(recipe.runtime, spec, signal))
     begun.sandbox = sandbox
-    const files = [...program.files, ...(await trustFiles(deps, recipe))]
-    if (files.length > 0) await sandbox.writeFiles(files, signal)
-    const waits = ahead && program.standsBy
-    const standby = waits ? await startWaiting(deps, recipe, program, sandbox, signal) : undefined
+    const standby = restored?.standby ?? (await fill(sandbox, contents, preparation, signal))
     const bootMs = Math.round(deps.clock.monotonicMs() - startMs)
-    return prepared({ deps, sandbox, program, standby, bootMs, slot, life })
+    const { program } = contents
+    const isRestored = restored !== undefined
+    return prepared({ deps, sandbox, program, standby, bootMs, restored: isRestored, slot, life })
   } catch (error) {
     if (signal.aborted) life.terminated()
     else life.failed(error instanceof Error ? error.message : String(error))
@@ -99,7 +103,7 @@ export async function prepareAhead(
 ): Promise<PreparedSandbox | undefined> {
   const image = await imageOnHost(deps.trust, recipe, signal)
   if (image === 'absent') return undefined
-  return prepareSandbox(deps, { ...recipe, image }, { ahead: true }, signal)
+  return prepareSandbox(deps, { ...recipe, image }, 'ahead', signal)
 }
 
 /** Nobody asked for it yet: it is not the time to fetch it. */
@@ -120,26 +124,13 @@ async function imageOnHost(
   }
 }
 
-function enter(
-  { sandboxes }: PrepareDeps,
-  { agentId, manifest, limits, runtime }: SandboxRecipe,
-  id: Sandbox['id'],
-): LiveSandbox {
-  const { isolation } = runtime
-  return sandboxes.enter({ id, isolation, agentId, agentName: manifest.metadata.name, limits })
-}
-
 async function boot(
-  recipe: SandboxRecipe,
-  policies: PrepareDeps['policies'],
-  own: Pick<SandboxSpec, 'id' | 'onConnect' | 'onNotice'>,
+  runtime: SandboxRuntime,
+  spec: SandboxSpec,
   signal: AbortSignal,
 ): Promise<Sandbox> {
-  const { manifest } = recipe
-  const policy = policies.forAgent({ name: manifest.metadata.name, manifest })
-  const mayKnow = (name: string) => policy.decide({ action: 'dns.resolve', name }).allow
   try {
-    return await recipe.runtime.boot(specOf(recipe, { ...own, mayKnow }), signal)
+    return await runtime.boot(spec, signal)
   } catch (error) {
     if (!(error instanceof AegisError) || error.kind === 'unsupported') throw error
     const message = `The sandbox did not come up: ${error.message}`
@@ -147,32 +138,19 @@ async function boot(
   }
 }
 
-/** What a sandbox has to trust whose TLS ends at the gateway. */
-async function trustFiles(
-  { gateway }: PrepareDeps,
-  { manifest }: SandboxRecipe,
-): Promise<readonly SandboxFile[]> {
-  if (!opensTls(manifest)) return []
-  return [{ path: trustBundlePath, content: await gateway.trustBundle() }]
-}
-
-/** The variables that belong to a task are not known yet: they come with it, on stdin. */
-function startWaiting(
-  { debug }: PrepareDeps,
-  { manifest, agentId }: SandboxRecipe,
-  { argv }: AgentProgram,
+async function fill(
   sandbox: Sandbox,
+  { files, standby }: SandboxContents,
+  preparation: Preparation,
   signal: AbortSignal,
-): Promise<SandboxProcess> {
-  const nobody = { executionId: executionId(''), iteration: 0, history: [], secrets: {} }
-  const env = iterationEnvironment({ manifest, agentId, debug, ...nobody })
-  return sandbox.exec(
-    { argv, env: { ...env, AEGIS_BOOTSTRAP_STANDBY: '1' }, cwd: '/workspace' },
-    signal,
-  )
+): Promise<SandboxProcess | undefined> {
+  if (files.length > 0) await sandbox.writeFiles(files, signal)
+  if (preparation !== 'ahead' || standby === undefined) return undefined
+  return sandbox.exec(standby, signal)
 }
 
-interface Parts extends Pick<PreparedSandbox, 'sandbox' | 'program' | 'standby' | 'bootMs'> {
+interface Parts
+  extends Pick<PreparedSandbox, 'sandbox' | 'program' | 'standby' | 'bootMs' | 'restored'> {
   readonly deps: PrepareDeps
   readonly slot: DoorSlot
   readonly life: LiveSandbox

@@ -2,6 +2,8 @@ import type { AgentManifest } from '../agent/agent-manifest.ts'
 import { sandboxNetwork } from '../egress/plan-egress.ts'
 import type { PinnedImage } from '../image/image-store.ts'
 import type { AgentId } from '../kernel/ids.ts'
+import type { PolicyEngine } from '../policy/policy-engine.ts'
+import type { SandboxAbout } from '../sandbox/live-sandboxes.ts'
 import type { SandboxRuntime } from '../sandbox/sandbox-runtime.ts'
 import type { Interpreter, SandboxLimits, SandboxSpec } from '../sandbox/sandbox-spec.ts'
 
@@ -42,6 +44,24 @@ export function specOf(
     }),
     ...(sandbox === 'gvisor' && { applicationKernel: sandbox }),
   }
+}
+
+/** What a runtime is asked to boot, with the names that the policy lets it know. */
+export function permittedSpecOf(
+  policies: Pick<PolicyEngine, 'forAgent'>,
+  recipe: SandboxRecipe,
+  own: Pick<SandboxSpec, 'id' | 'onConnect' | 'onNotice'>,
+): SandboxSpec {
+  const { manifest } = recipe
+  const policy = policies.forAgent({ name: manifest.metadata.name, manifest })
+  const mayKnow = (name: string) => policy.decide({ action: 'dns.resolve', name }).allow
+  return specOf(recipe, { ...own, mayKnow })
+}
+
+/** What is told of its sandboxes. */
+export function aboutOf(recipe: SandboxRecipe): Omit<SandboxAbout, 'id'> {
+  const { agentId, manifest, limits, runtime } = recipe
+  return { isolation: runtime.isolation, agentId, agentName: manifest.metadata.name, limits }
 }
 
 /** Whether its sandbox shows paths of the host. */

@@ -32,6 +32,8 @@ export interface PoolFloor {
 
 interface Deps {
   readonly prepare: Parameters<typeof makeWarmShelf>[0]['prepare']
+  /** One that boots ahead makes the snapshot which is missing. */
+  readonly lacksSnapshot: (recipe: SandboxRecipe) => boolean
   /** Whoever lends the memory. */
   readonly room: Pick<Scheduler, 'lend' | 'free' | 'overdrawnBytes'>
   /** How long one waits beyond its agent's floor, and for how long arrivals count. */
@@ -139,7 +141,9 @@ export function makeWarmPool({ room, idleMs, maxSize, ...deps }: Deps): WarmPool
     for (const [key, shelf] of shelves) {
       if (looks) shelf.look()
       const { arrivals, bootMs, floor } = shelf
-      const target = poolSize({ floor, arrivals, bootMs: settleMs + bootMs, cap: maxSize })
+      const isInUse = arrivals.count > 0
+      const least = isInUse && deps.lacksSnapshot(shelf.recipe) ? Math.max(1, floor) : floor
+      const target = poolSize({ floor: least, arrivals, bootMs: settleMs + bootMs, cap: maxSize })
       thin(shelf, target, nowMs)
       fill(shelf, target, nowMs)
       if (shelf.places.length + arrivals.count + floor === 0) shelves.delete(key)

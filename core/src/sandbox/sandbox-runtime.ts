@@ -1,5 +1,6 @@
 import type { ImageStore } from '../image/image-store.ts'
 import type { Sandbox } from './sandbox.ts'
+import type { SandboxSnapshots } from './sandbox-snapshots.ts'
 import type { Interpreter, Isolation, SandboxSpec } from './sandbox-spec.ts'
 
 export interface SandboxCapabilities {
@@ -51,6 +52,8 @@ export interface SandboxRuntime extends AsyncDisposable {
   readonly isolation: Isolation
   /** Present when it boots from images. */
   readonly images?: ImageStore
+  /** Present when it can bring sandboxes up from snapshots. */
+  readonly snapshots?: SandboxSnapshots
   /**
    * What it can do on this host.
    * @throws AegisError `unavailable` when it cannot be asked now
