@@ -25,6 +25,9 @@ export interface Home {
   readonly machineImages: string
   /** That micro-VMs boot. */
   readonly kernels: string
+  /** Of the sandboxes of agents, where micro-VMs start from them. */
+  readonly snapshots: string
+  readonly snapshotsKey: string
   readonly build: string
   readonly secrets: string
   readonly secretsKey: string
@@ -51,6 +54,8 @@ export function homeAt(directory: string): Home {
     firecrackerRuntime: join(directory, 'runtime-firecracker'),
     machineImages: join(directory, 'machine-images'),
     kernels: join(directory, 'kernels'),
+    snapshots: join(directory, 'snapshots'),
+    snapshotsKey: join(directory, 'keys', 'snapshots.key'),
     build: join(directory, 'build'),
     secrets: join(directory, 'secrets.json'),
     secretsKey: join(directory, 'keys', 'secrets.key'),

@@ -5,12 +5,15 @@ import {
   type ImageStore,
   type Isolation,
   type SandboxRuntime,
+  type SandboxSnapshots,
 } from '@aegis/core'
 
 export interface LazyRuntimeOptions {
   readonly isolation: Isolation
   /** There before the runtime is. */
   readonly images?: ImageStore
+  /** What is kept can be asked for and removed before the runtime is there. */
+  readonly snapshots?: Pick<SandboxSnapshots, 'has' | 'retain'>
   /** What an earlier runtime left lies here; while it is not there, nothing was left. */
   readonly stateDirectory: string
   open(signal: AbortSignal): Promise<SandboxRuntime>
@@ -21,7 +24,7 @@ export interface LazyRuntimeOptions {
  * lack what it needs. A failure is told to whoever needs it, and tried again next time.
  */
 export function lazyRuntime(options: LazyRuntimeOptions): SandboxRuntime {
-  const { isolation, images, stateDirectory } = options
+  const { isolation, images, snapshots, stateDirectory } = options
   const closing = new AbortController()
   let opening: Promise<SandboxRuntime> | undefined
   const open = (): Promise<SandboxRuntime> => {
@@ -36,6 +39,7 @@ export function lazyRuntime(options: LazyRuntimeOptions): SandboxRuntime {
   return {
     isolation,
     ...(images && { images }),
+    ...(snapshots && { snapshots: lazySnapshots(snapshots, open) }),
     capabilities: async (signal) => (await open()).capabilities(signal),
     boot: async (spec, signal) => (await open()).boot(spec, signal),
     async sweep(signal) {
@@ -64,6 +68,28 @@ export function lazyRuntime(options: LazyRuntimeOptions): SandboxRuntime {
     },
   }
 }
+
+function lazySnapshots(
+  kept: Pick<SandboxSnapshots, 'has' | 'retain'>,
+  open: () => Promise<SandboxRuntime>,
+): SandboxSnapshots {
+  return {
+    has: (version) => kept.has(version),
+    retain: (isWanted) => kept.retain(isWanted),
+    async bootTemplate(spec, signal) {
+      const { snapshots } = await open()
+      if (snapshots === undefined) throw noSnapshots()
+      return snapshots.bootTemplate(spec, signal)
+    },
+    async restore(subject, spec, signal) {
+      if (!(await kept.has(subject))) return undefined
+      return (await open()).snapshots?.restore(subject, spec, signal)
+    },
+  }
+}
+
+const noSnapshots = (): AegisError =>
+  new AegisError('unsupported', 'snapshot.unsupported', 'This runtime makes no snapshots')
 
 function absence(isolation: Isolation, error: unknown): HostFinding {
   if (!(error instanceof AegisError)) throw error

@@ -6,6 +6,7 @@ import {
   type MachineImages,
   openFirecrackerRuntime,
   openKernelStore,
+  openSnapshotStore,
   probeKvm,
 } from '@aegis/runtime-firecracker'
 import { locateGuest, locateProbe } from '@aegis/sandbox'
@@ -13,6 +14,7 @@ import type { Home } from './home.ts'
 import { lazyRuntime } from './lazy-runtime.ts'
 import { nativeProgram } from './native-program.ts'
 import { openMonitor } from './open-monitor.ts'
+import { readSnapshotKey } from './snapshot-key.ts'
 
 export interface MachineOptions {
   readonly home: Home
@@ -28,10 +30,15 @@ export interface MachineOptions {
 export function openMachines(options: MachineOptions): SandboxRuntime {
   const { home, images, logger } = options
   const kernels = openKernelStore(home.kernels)
+  const { snapshots: most } = options.config.spec.runtime.firecracker
+  const key = () => readSnapshotKey(home.snapshotsKey)
+  const snapshots =
+    most === 0 ? undefined : openSnapshotStore({ directory: home.snapshots, key, most })
   return lazyRuntime({
     isolation: 'firecracker',
     images: images.store,
     stateDirectory: home.firecrackerRuntime,
+    ...(snapshots && { snapshots }),
     async open(signal) {
       const [guestPath, kvm] = await Promise.all([
         locateGuest(nativeProgram('guest', home)),
@@ -45,6 +52,7 @@ export function openMachines(options: MachineOptions): SandboxRuntime {
         kernel: () => kernels.current(),
         machineImages: images.machines,
         images: images.store,
+        ...(snapshots && { snapshots }),
         diagnoseHost: async () => [
           diagnoseKvm(kvm),
           await diagnoseKernels(kernels),

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { chosenDriver } from './open-monitor.ts'
 
 const there = { firecracker_path: '/bin/true', jailer_path: '/bin/true' }
-const auto = { driver: 'auto', starts_at_once: 8 } as const
+const auto = { driver: 'auto', starts_at_once: 8, snapshots: 16 } as const
 const usable = { state: 'usable' } as const
 
 it.each([

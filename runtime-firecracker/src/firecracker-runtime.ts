@@ -3,20 +3,24 @@ import {
   AegisError,
   type HostFinding,
   type ImageStore,
-  type Sandbox,
+  type RestoredSandbox,
   type SandboxRuntime,
+  type SandboxSnapshots,
   type SandboxSpec,
   sandboxId,
 } from '@aegis/core'
 import { makeReseedProofs } from '@aegis/sandbox'
-import { bootMachine, type MachineHost } from './boot-machine.ts'
+import { bootMachine } from './boot-machine.ts'
 import { checkMachineSpec } from './check-machine-spec.ts'
 import { makeGuestDisk } from './guest-disk.ts'
 import { machineDirectories } from './machine/machine-directories.ts'
 import type { MachineImages } from './machine/machine-images.ts'
 import type { ChosenKernel } from './machine/machine-plan.ts'
 import type { Monitor } from './machine/monitor.ts'
+import type { MachineHost } from './machine-host.ts'
 import type { MachineLogger } from './machine-sandbox.ts'
+import { bootTemplate, restoreMachine, type SnapshotHost } from './machine-snapshots.ts'
+import type { SnapshotStore } from './snapshots/snapshot-store.ts'
 
 export interface FirecrackerRuntimeOptions {
   /** Ours alone; made when missing. */
@@ -31,6 +35,8 @@ export interface FirecrackerRuntimeOptions {
   readonly machineImages: MachineImages
   /** What `aegis image` sees of them. */
   readonly images?: ImageStore
+  /** Keeps the snapshots of agents. Absent: none are made. */
+  readonly snapshots?: SnapshotStore
   /** What `aegis doctor` shows besides the monitor: KVM, kernel, space. */
   readonly diagnoseHost?: (signal: AbortSignal) => Promise<readonly HostFinding[]>
   /** Hears of sandboxes that ended for another reason than their owner's wish. */
@@ -50,7 +56,7 @@ export interface FirecrackerRuntimeOptions {
 export function openFirecrackerRuntime(options: FirecrackerRuntimeOptions): SandboxRuntime {
   const { monitor, stateDirectory, images, kernel } = options
   const { helloTimeoutMs, pingIntervalMs, pingTimeoutMs } = options
-  const live = new Map<string, Promise<Sandbox>>()
+  const live = new Map<string, Promise<AsyncDisposable | undefined>>()
   const closing = new AbortController()
   let guestDisk: Promise<string> | undefined
   const host: MachineHost = {
@@ -67,6 +73,7 @@ export function openFirecrackerRuntime(options: FirecrackerRuntimeOptions): Sand
     },
     disks: machineDirectories(join(stateDirectory, 'disks')),
     proofs: makeReseedProofs(),
+    snapshots: options.snapshots,
     logger: options.logger,
     guestTiming: {
       ...(helloTimeoutMs !== undefined && { helloTimeoutMs }),
@@ -74,10 +81,18 @@ export function openFirecrackerRuntime(options: FirecrackerRuntimeOptions): Sand
       ...(pingTimeoutMs !== undefined && { pingTimeoutMs }),
     },
   }
-  const bootLive = (spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> => {
+  /** What is made under an id is known by it until it is gone. */
+  const enter: Enter = async (spec, make, signal) => {
+    signal.throwIfAborted()
+    closing.signal.throwIfAborted()
+    checkMachineSpec(spec)
+    if (live.has(spec.id))
+      throw new AegisError('conflict', 'sandbox.exists', `Sandbox ${spec.id} is already running`)
     const undo = new AsyncDisposableStack()
     undo.defer(() => void live.delete(spec.id))
-    return bootMachine(host, spec, undo, signal)
+    const making = make(undo, AbortSignal.any([signal, closing.signal]))
+    live.set(spec.id, making)
+    return making
   }
 
   return {
@@ -93,21 +108,20 @@ export function openFirecrackerRuntime(options: FirecrackerRuntimeOptions): Sand
       lendsByName: false,
       capturesAddresses: true,
     }),
-    async boot(spec, signal) {
-      signal.throwIfAborted()
-      closing.signal.throwIfAborted()
-      checkMachineSpec(spec)
-      if (live.has(spec.id))
-        throw new AegisError('conflict', 'sandbox.exists', `Sandbox ${spec.id} is already running`)
-      const booting = bootLive(spec, AbortSignal.any([signal, closing.signal]))
-      live.set(spec.id, booting)
-      return booting
-    },
+    ...(hasSnapshots(host) && { snapshots: snapshotsOf(host, enter) }),
+    boot: (spec, signal) =>
+      enter(
+        spec,
+        async (undo, either) =>
+          (await bootMachine(host, spec, { forSnapshot: false }, undo, either)).sandbox,
+        signal,
+      ),
     async sweep(signal) {
       signal.throwIfAborted()
       const keep = new Set([...live.keys()].map(sandboxId))
       // The monitors first: they still hold the disks open.
-      return { removed: [...(await monitor.sweep(keep)), ...(await host.disks.sweep(keep))] }
+      const machines = [...(await monitor.sweep(keep)), ...(await host.disks.sweep(keep))]
+      return { removed: [...machines, ...((await host.snapshots?.sweep()) ?? [])] }
     },
     async diagnose(signal) {
       signal.throwIfAborted()
@@ -118,9 +132,38 @@ export function openFirecrackerRuntime(options: FirecrackerRuntimeOptions): Sand
       closing.abort(closed())
       const booted = await Promise.allSettled(live.values())
       await Promise.all(
-        booted.map((boot) => boot.status === 'fulfilled' && boot.value[Symbol.asyncDispose]()),
+        booted.map((boot) => boot.status === 'fulfilled' && boot.value?.[Symbol.asyncDispose]()),
       )
       await monitor[Symbol.asyncDispose]()
+    },
+  }
+}
+
+type Enter = <Up extends AsyncDisposable | undefined>(
+  spec: SandboxSpec,
+  make: (undo: AsyncDisposableStack, signal: AbortSignal) => Promise<Up>,
+  signal: AbortSignal,
+) => Promise<Up>
+
+const hasSnapshots = (host: MachineHost): host is SnapshotHost => host.snapshots !== undefined
+
+function snapshotsOf(host: SnapshotHost, enter: Enter): SandboxSnapshots {
+  return {
+    has: (version) => host.snapshots.has(version),
+    retain: (isWanted) => host.snapshots.retain(isWanted),
+    bootTemplate: (spec, signal) =>
+      enter(spec, (undo, either) => bootTemplate(host, spec, undo, either), signal),
+    async restore(subject, spec, signal) {
+      const box: { restored?: RestoredSandbox | undefined } = {}
+      await enter(
+        spec,
+        async (undo, either) => {
+          box.restored = await restoreMachine(host, subject, spec, undo, either)
+          return box.restored?.sandbox
+        },
+        signal,
+      )
+      return box.restored
     },
   }
 }

@@ -33,3 +33,8 @@ export type { MachineImage, MachineImages } from './machine/machine-images.ts'
 export type { GuestKernel, MachinePlan } from './machine/machine-plan.ts'
 export type { Machine, MachineEnd, MachineSnapshot, Monitor } from './machine/monitor.ts'
 export { openQemuMonitor, type QemuMonitorOptions } from './qemu/qemu-monitor.ts'
+export {
+  openSnapshotStore,
+  type SnapshotStore,
+  type SnapshotStoreOptions,
+} from './snapshots/snapshot-store.ts'

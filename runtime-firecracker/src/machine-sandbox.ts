@@ -4,6 +4,7 @@ import type {
   LimitCause,
   Sandbox,
   SandboxFile,
+  SandboxProcess,
   SandboxSpec,
   SandboxStats,
 } from '@aegis/core'
@@ -29,8 +30,16 @@ export interface MachineSandboxParts {
   readonly release: () => Promise<void>
 }
 
+/** A sandbox, and what only its runtime may ask of it. */
+export interface MachineSandbox extends Sandbox {
+  /** A command that runs already, seen as those that `exec` starts. */
+  adopt(running: SandboxProcess): SandboxProcess
+  /** Its end is wanted from now on, though nobody has disposed it yet. */
+  retire(): void
+}
+
 /** A booted machine: the guest's session, seen together with what the monitor tells. */
-export function makeMachineSandbox(parts: MachineSandboxParts): Sandbox {
+export function makeMachineSandbox(parts: MachineSandboxParts): MachineSandbox {
   const { spec, session, machine } = parts
   let disposed = false
   let released: Promise<void> | undefined
@@ -61,6 +70,19 @@ export function makeMachineSandbox(parts: MachineSandboxParts): Sandbox {
     return decisive
   })
 
+  const adopt = (running: SandboxProcess): SandboxProcess => ({
+    stdout: running.stdout,
+    stderr: running.stderr,
+    writeStdin: (chunk) => running.writeStdin(chunk),
+    closeStdin: () => running.closeStdin(),
+    kill: (name) => running.kill(name),
+    resize: (rows, columns) => running.resize(rows, columns),
+    exit: running.exit.then(async (seen) => {
+      if (seen.cause === undefined || disposed) return seen
+      return { ...seen, cause: await judge(seen.cause) }
+    }),
+  })
+
   return {
     id: spec.id,
     isolation: 'firecracker',
@@ -69,20 +91,11 @@ export function makeMachineSandbox(parts: MachineSandboxParts): Sandbox {
     ended,
     async exec(command: ExecCommand, signal: AbortSignal) {
       const env = { ...parts.env, ...command.env }
-      const running = await session.exec({ ...command, env }, signal)
-      const exit = running.exit.then(async (seen) => {
-        if (seen.cause === undefined || disposed) return seen
-        return { ...seen, cause: await judge(seen.cause) }
-      })
-      return {
-        stdout: running.stdout,
-        stderr: running.stderr,
-        writeStdin: (chunk) => running.writeStdin(chunk),
-        closeStdin: () => running.closeStdin(),
-        kill: (name) => running.kill(name),
-        resize: (rows, columns) => running.resize(rows, columns),
-        exit,
-      }
+      return adopt(await session.exec({ ...command, env }, signal))
+    },
+    adopt,
+    retire() {
+      disposed = true
     },
     writeFiles: (files: readonly SandboxFile[], signal: AbortSignal) =>
       session.writeFiles(files, signal),
