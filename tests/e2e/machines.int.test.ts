@@ -1,4 +1,4 @@
-import { cp } from 'node:fs/promises'
+import { cp, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { homeAt, readApiToken } from '@aegis/daemon'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -38,8 +38,7 @@ describe.skipIf(reason)(`an agent in a micro-VM${reason ? ` (${reason})` : ''}`,
     const { code, events } = await run('echo', 'Hello Machine')
     expect(code, whatWentWrong(events)).toBe(0)
     expect(printedTo('stdout', events)).toContain('Hello Machine')
-    const booted = events.find((event) => event.type === 'execution.sandbox-booted')
-    expect(booted).toMatchObject({
+    expect(bootOf({ events })).toMatchObject({
       isolation: 'firecracker',
       monitor: expect.stringMatching(/^QEMU \d+\.\d+\.\d+, software emulation$/),
       bootPhases: {
@@ -68,6 +67,32 @@ describe.skipIf(reason)(`an agent in a micro-VM${reason ? ` (${reason})` : ''}`,
     expect(body).not.toContain('echo')
   })
 
+  it('comes out of a snapshot once one is made, and not once that is altered', {
+    timeout,
+  }, async () => {
+    const audit = aegis.start('audit', 'tail', '--type', 'sandbox.snapshot-*')
+    await audit.said(/snapshot-kept/)
+    const second = await run('echo', 'again')
+    expect(second.code, whatWentWrong(second.events)).toBe(0)
+    expect(printedTo('stdout', second.events)).toContain('again')
+    expect(bootOf(second)).toMatchObject({
+      restored: true,
+      bootPhases: { restore: expect.any(Number) },
+    })
+
+    const [kept = ''] = await readdir(join(aegis.home, 'snapshots'))
+    {
+      await using memory = await open(join(aegis.home, 'snapshots', kept, 'memory'), 'r+')
+      await memory.write(Buffer.from('!'), 0, 1, 16 << 20)
+    }
+    // Whoever wants the next one looks at it: this task, or the pool that fills its place.
+    const third = await run('echo', 'once more')
+    expect(third.code, whatWentWrong(third.events)).toBe(0)
+    expect(printedTo('stdout', third.events)).toContain('once more')
+    expect(await audit.said(/snapshot-refused/)).toContain('code snapshot.altered')
+    audit.child.kill('SIGINT')
+  })
+
   it('talks to its model through the one wire it has', { timeout }, async () => {
     const { code, events } = await run('greeter', 'Ada')
     expect(code, whatWentWrong(events)).toBe(0)
@@ -80,6 +105,9 @@ describe.skipIf(reason)(`an agent in a micro-VM${reason ? ` (${reason})` : ''}`,
     expect(printedTo('stdout', events)).toMatch(/\nsnoop: (\d+) attempts, \1 denied, 0 reached\n$/)
   })
 })
+
+const bootOf = ({ events }: Pick<ToldExecution, 'events'>) =>
+  events.find((event) => event.type === 'execution.sandbox-booted')
 
 async function metricsOf({ home, port }: AegisCommand): Promise<string> {
   const token = await readApiToken(homeAt(home).token)
