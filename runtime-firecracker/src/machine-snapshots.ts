@@ -48,8 +48,19 @@ async function keep(
   await packScratch(plan.disks.scratch.path, `${workshop.directory}/scratch.tar`, signal)
   const { agentId, agentRevision } = subject
   const about = { agentId, agentRevision, facts: factsOf(host, plan, subject), guest }
-  await host.snapshots.add(workshop.directory, about, signal)
+  await host.snapshots.add(workshop.directory, about, signal).catch((cause: unknown) => {
+    signal.throwIfAborted()
+    throw cause instanceof AegisError ? cause : notKept(cause)
+  })
 }
+
+const notKept = (cause: unknown): AegisError =>
+  new AegisError(
+    'unavailable',
+    'snapshot.failed',
+    `No snapshot was kept: ${cause instanceof Error ? cause.message : cause}. See that the disk of AEGIS_HOME has room`,
+    { cause },
+  )
 
 /**
  * Brings up a machine where another one was left; undefined when nothing is kept. What fails otherwise than

@@ -9,6 +9,7 @@ import {
   openFirecrackerRuntime,
   openKernelStore,
   openQemuMonitor,
+  openSnapshotStore,
   type QemuMonitorOptions,
 } from '@aegis/runtime-firecracker'
 import { openProcessRuntime, type ProcessRuntimeOptions } from '@aegis/runtime-process'
@@ -30,6 +31,8 @@ export interface MachineChoice {
   readonly kernelDirectory: string
   /** Disks of images, by name. */
   readonly images: Readonly<Record<string, string>>
+  /** Where snapshots are kept. Absent: none are made. */
+  readonly snapshotDirectory?: string
   readonly timing: {
     readonly helloTimeoutMs?: number
     readonly pingIntervalMs?: number
@@ -54,11 +57,14 @@ export async function openRuntime(choice: RuntimeChoice): Promise<SandboxRuntime
 
 async function openMachines(choice: MachineChoice): Promise<SandboxRuntime> {
   const kernels = openKernelStore(choice.kernelDirectory)
+  const { snapshotDirectory: directory } = choice
+  const key = async () => new Uint8Array(32).fill(7)
   return openFirecrackerRuntime({
     stateDirectory: choice.monitor.stateDirectory,
     guestPath: choice.guestPath,
     monitor: await openQemuMonitor(choice.monitor, AbortSignal.timeout(30_000)),
     kernel: () => kernels.current(),
+    ...(directory && { snapshots: openSnapshotStore({ directory, key, most: 4 }) }),
     machineImages: {
       async open(id) {
         const path = choice.images[id]
