@@ -70,6 +70,7 @@ async function runIn(directory: string): Promise<number> {
   const guest = await locateGuest({ buildDirectory })
   const files: LabDiskParts['files'] = {
     launch: await locateLauncher({ buildDirectory }),
+    guest,
     'guest.erofs': await makeGuestDisk(join(directory, 'guest'), guest, signal),
     'image.disk': image,
     vmlinux: kernel.path,
