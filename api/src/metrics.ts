@@ -104,6 +104,7 @@ export function makeApiMetrics({ node, figures, sources, openStreams }: Deps): A
     terminated.inc(counts.terminated)
     failed.inc(counts.failed)
     starts.inc({ start: 'warm' }, counts.warmStarts)
+    starts.inc({ start: 'restored' }, counts.restoredStarts)
     starts.inc({ start: 'cold' }, counts.coldStarts)
   }
 

@@ -143,7 +143,7 @@ describe('the routes', () => {
     await plane.agents.deploy(aManifest('echo'))
     await plane.executions.execute('echo', 'hi')
     const sandboxes = { cold: 0, warm: 1, hot: 2, terminated: 3, failed: 4 }
-    const counts = { ...sandboxes, warmStarts: 5, coldStarts: 6 }
+    const counts = { ...sandboxes, warmStarts: 5, restoredStarts: 4, coldStarts: 6 }
     const status = async () => ({ ...(await plane.node.status()), sandboxes: counts })
     await using scene = await openTestApp({ ...plane, node: { ...plane.node, status } })
     await scene.app.inject({ url: '/api/agents', headers: authorized })
@@ -160,6 +160,7 @@ describe('the routes', () => {
       'aegis_sandboxes_terminated_total 3',
       'aegis_sandboxes_failed_total 4',
       'aegis_sandbox_starts_total{start="warm"} 5',
+      'aegis_sandbox_starts_total{start="restored"} 4',
       'aegis_sandbox_starts_total{start="cold"} 6',
       'aegis_http_request_duration_seconds_count{method="GET",route="/api/agents",status="200"} 1',
       'other_total 1',

@@ -51,6 +51,7 @@ export function describeControlPlaneSandboxes(
         terminated: 0,
         failed: 0,
         warmStarts: 0,
+        restoredStarts: 0,
         coldStarts: 0,
       })
       await agents.deploy(aManifest('echo'))

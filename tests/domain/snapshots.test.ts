@@ -39,6 +39,8 @@ describe('an agent on a runtime that makes snapshots', () => {
     expect(scene.snapshots.made).toHaveLength(1)
     const [boot] = await wayOf(scene)
     expect(boot).toMatchObject({ warm: false, restored: true })
+    const { sandboxes } = await scene.plane.node.status()
+    expect(sandboxes).toMatchObject({ warmStarts: 0, restoredStarts: 1, coldStarts: 1 })
     const own = scene.entries.filter(({ type }) => type.startsWith('sandbox.'))
     expect(own).toMatchObject([
       { type: 'sandbox.snapshot-kept', data: { revision: 1, sandboxId: expect.any(String) } },

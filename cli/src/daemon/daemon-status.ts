@@ -63,9 +63,10 @@ function factsOf(status: NodeStatus): readonly (readonly [string, string])[] {
   ]
 }
 
-/** How often a task found a sandbox that was waiting for it. */
-function startsOf({ warmStarts, coldStarts }: SandboxCounts): string {
-  const starts = warmStarts + coldStarts
+/** How often a task found a sandbox that was waiting for it, or a snapshot. */
+function startsOf({ warmStarts, restoredStarts, coldStarts }: SandboxCounts): string {
+  const starts = warmStarts + restoredStarts + coldStarts
   if (starts === 0) return 'none yet'
-  return `${warmStarts} of ${starts} warm (${Math.round((warmStarts / starts) * 100)} %)`
+  const warm = `${warmStarts} of ${starts} warm (${Math.round((warmStarts / starts) * 100)} %)`
+  return restoredStarts === 0 ? warm : `${warm}, ${restoredStarts} out of a snapshot`
 }

@@ -192,7 +192,7 @@ function prepared({ deps, slot, life, ...parts }: Parts): PreparedSandbox {
     serve(id, occupant) {
       serves = true
       slot.occupy(occupant)
-      life.hot(sandbox, id)
+      life.hot(sandbox, id, parts.restored)
     },
     destroy(because) {
       if (because !== undefined) life.failed(because)

@@ -74,7 +74,7 @@ describe('the life of a sandbox', () => {
     one.hot(sandbox(), run)
     one.terminated()
     const counts = { cold: 0, warm: 0, hot: 0, terminated: 1, failed: 0 }
-    expect(live.counts).toEqual({ ...counts, warmStarts: 1, coldStarts: 0 })
+    expect(live.counts).toEqual({ ...counts, warmStarts: 1, restoredStarts: 0, coldStarts: 0 })
     const shared = { sandboxId: 's-1', isolation: 'process', agentId: 'a', agentName: 'echo' }
     const at = '2026-01-02T03:04:05.000Z'
     expect(await told(4)).toEqual([

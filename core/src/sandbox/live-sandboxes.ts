@@ -29,8 +29,8 @@ export interface SandboxAbout {
 export interface LiveSandbox {
   /** It has booted, and waits for a task. */
   warm(sandbox: Sandbox): void
-  /** It runs this execution. */
-  hot(sandbox: Sandbox, executionId: ExecutionId): void
+  /** It runs this execution. `restored`: it came out of a snapshot. */
+  hot(sandbox: Sandbox, executionId: ExecutionId, restored?: boolean): void
   /** It was disposed in good order, or given up while it booted. */
   terminated(): void
   failed(reason: string, cause?: LimitCause): void
@@ -45,7 +45,7 @@ export function makeLiveSandboxes(clock: Clock): LiveSandboxes {
   const live = new Map<SandboxId, Entry>()
   const listeners = new Set<(event: SandboxEvent) => void>()
   const momentListeners = new Set<(moment: SandboxMoment) => void>()
-  const totals = { terminated: 0, failed: 0, warmStarts: 0, coldStarts: 0 }
+  const totals = { terminated: 0, failed: 0, warmStarts: 0, restoredStarts: 0, coldStarts: 0 }
   const count = (state: Entry['state']) =>
     [...live.values()].filter((entry) => entry.state === state).length
   const tellMoment = (moment: SandboxMoment): void => {
@@ -88,8 +88,9 @@ export function makeLiveSandboxes(clock: Clock): LiveSandboxes {
       tell({ type: 'sandbox.cold' })
       return {
         warm: (sandbox) => become('warm', sandbox),
-        hot(sandbox, executionId) {
-          totals[entry.state === 'warm' ? 'warmStarts' : 'coldStarts'] += 1
+        hot(sandbox, executionId, restored = false) {
+          const own = restored ? 'restoredStarts' : 'coldStarts'
+          totals[entry.state === 'warm' ? 'warmStarts' : own] += 1
           entry.executionId = executionId
           become('hot', sandbox)
         },

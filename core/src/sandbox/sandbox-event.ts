@@ -50,7 +50,8 @@ export interface SandboxCounts {
   /** In all so far. */
   readonly terminated: number
   readonly failed: number
-  /** Executions that found a warm sandbox, and those that had to boot one. */
+  /** Executions that found a warm sandbox, got one out of a snapshot, and had to boot one. */
   readonly warmStarts: number
+  readonly restoredStarts: number
   readonly coldStarts: number
 }
