@@ -43,7 +43,7 @@ describe.skipIf(!(await hasQemu()))('snapshots of micro-VMs', () => {
   let snapshots: SandboxSnapshots
   let sandboxes = 0
 
-  const spec = (): SandboxSpec => ({
+  const spec = (own: Partial<SandboxSpec> = {}): SandboxSpec => ({
     id: sandboxId(`s-${++sandboxes}`),
     interpreter: { language: 'none', version: '', image: 'host' },
     limits: {
@@ -55,6 +55,7 @@ describe.skipIf(!(await hasQemu()))('snapshots of micro-VMs', () => {
     },
     filesystem: { read: [], write: [], readOnly: false },
     onConnect: (_, stream) => stream.destroy(),
+    ...own,
   })
 
   beforeAll(async () => {
@@ -66,7 +67,7 @@ describe.skipIf(!(await hasQemu()))('snapshots of micro-VMs', () => {
       locateLauncher({ buildDirectory }),
     ])
     const image = join(directory, 'image')
-    await makeHostImage(image, ['sh', 'cat', 'od', 'date'])
+    await makeHostImage(image, ['sh', 'bash', 'cat', 'od', 'date'])
     const stateDirectory = join(directory, 'state')
     runtime = openFirecrackerRuntime({
       stateDirectory,
@@ -96,11 +97,11 @@ describe.skipIf(!(await hasQemu()))('snapshots of micro-VMs', () => {
     await rm(directory, { recursive: true, force: true })
   })
 
-  async function make() {
+  async function make(own = subject) {
     await using template = await snapshots.bootTemplate(spec(), never)
-    await template.writeFiles(subject.files, never)
-    await template.exec(subject.command, never)
-    await template.keep(subject, never)
+    await template.writeFiles(own.files, never)
+    await template.exec(own.command, never)
+    await template.keep(own, never)
     expect(await template.ended).toBeUndefined()
   }
 
@@ -130,6 +131,35 @@ describe.skipIf(!(await hasQemu()))('snapshots of micro-VMs', () => {
     }
     expect(drawn.size).toBe(2)
     expect(await left()).toEqual([])
+  })
+
+  it('reach what their own spec names, whatever the one that they were made of could', async () => {
+    const script = 'read host; exec 3<>/dev/tcp/$host/80 && cat <&3'
+    const argv = ['bash', '-c', script] as const
+    const client = { ...subject, command: { ...subject.command, argv } }
+    await make(client)
+    const network = (name: string) => ({ names: [name], suffixes: [], ports: [80], proxy: false })
+    const reached: unknown[] = []
+    const denied: unknown[] = []
+    for (const name of ['first.example', 'second.example']) {
+      const own = spec({
+        network: network(name),
+        onConnect(target, stream) {
+          reached.push(target)
+          stream.write(Buffer.from('welcome'))
+          stream.end()
+        },
+        onNotice: (notice) => denied.push(notice),
+      })
+      const restored = await snapshots.restore(client, own, never)
+      if (restored === undefined) throw new Error('nothing was kept')
+      await using _ = restored.sandbox
+      await restored.standby.writeStdin(Buffer.from('first.example\n'))
+      const said = await text(Readable.from(restored.standby.stdout))
+      expect(said).toBe(name === 'first.example' ? 'welcome' : '')
+    }
+    expect(reached).toEqual([{ kind: 'tcp', host: 'first.example', port: 80 }])
+    expect(denied).toContainEqual({ kind: 'dns-denied', name: 'first.example' })
   })
 
   it('are refused when a bit of the memory is another, and are gone', async () => {
