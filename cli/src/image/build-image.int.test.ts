@@ -41,6 +41,21 @@ describe('aegis image build', () => {
     expect(terminal.stderr()).toContain('making a disk of python:3.11: 1.0 MiB')
   })
 
+  it('says how to name an archive that was given for an image', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'aegis-build-'))
+    try {
+      const archive = join(directory, 'image.tar')
+      await writeFile(archive, '')
+      const { context, requests } = setUp()
+      await expect(buildImage(context, [archive], {})).rejects.toMatchObject({
+        message: expect.stringContaining(`aegis image build --from ${archive}`),
+      })
+      expect(requests).toEqual([])
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  })
+
   it('sends the archive that it is given', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'aegis-build-'))
     try {

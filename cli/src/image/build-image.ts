@@ -18,6 +18,7 @@ export const buildImage: CommandHandler<{
 }> = async (context, [reference], { from, quiet = false }) => {
   const { terminal } = context
   if (from === undefined && reference === undefined) throw nothingNamed()
+  if (from === undefined && (await isArchive(reference))) throw archiveForName(reference)
   const archive = from === undefined ? undefined : await openArchive(from)
   await using connection = await context.connect()
   const { images } = connection.controlPlane
@@ -48,6 +49,20 @@ export const buildImage: CommandHandler<{
   }
   return exitCodes.success
 }
+
+/** No image is called like this, and a file here is. */
+async function isArchive(reference = ''): Promise<boolean> {
+  if (!/\.(tar|tgz|tar\.\w+)$/.test(reference)) return false
+  const found = await stat(reference).catch(() => undefined)
+  return found?.isFile() === true
+}
+
+const archiveForName = (path = ''): AegisError =>
+  new AegisError(
+    'invalid',
+    'archive.for-name',
+    `${path} is a file, and no image of a registry or an engine. To make a disk of the image in it: aegis image build --from ${path}`,
+  )
 
 async function openArchive(path: string): Promise<AsyncIterable<Uint8Array>> {
   if (path === '-') return process.stdin

@@ -59,7 +59,9 @@ export function imageColumns(
     ...(images.some(({ disk }) => disk !== undefined) ? disks : []),
     {
       title: 'AGE',
-      value: ({ createdAt }) => formatSpan(nowMs - Date.parse(createdAt)),
+      // Images that are built to be the same again say that they are as old as Unix, or nothing.
+      value: ({ createdAt }) =>
+        Date.parse(createdAt) > 0 ? formatSpan(nowMs - Date.parse(createdAt)) : '',
       align: 'right',
     },
     { title: 'PULLED', value: ({ pulled }) => (pulled ? 'yes' : '') },

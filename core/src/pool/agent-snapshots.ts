@@ -93,8 +93,11 @@ export function makeAgentSnapshots(deps: Deps): AgentSnapshots {
     void Promise.resolve().then(tidy)
   }
 
-  const record = (type: string, { agentId, agentRevision }: SandboxRecipe, data: object) =>
-    audit.record([{ at: clock.now(), type, agentId, data: { revision: agentRevision, ...data } }])
+  const record = (type: string, recipe: SandboxRecipe, about: object) => {
+    const { agentId, agentRevision: revision, manifest } = recipe
+    const data = { name: manifest.metadata.name, revision, ...about }
+    return audit.record([{ at: clock.now(), type, agentId, data }])
+  }
 
   const make = async (
     snapshots: SandboxSnapshots,
