@@ -37,6 +37,7 @@ import { makeHostImage } from '../testing/host-image.ts'
 import { testKernel } from '../testing/test-kernel.ts'
 import { openQemuMonitor } from './qemu-monitor.ts'
 
+const buildDirectory = join(import.meta.dirname, '..', '..', '..', 'build')
 const run = promisify(execFile)
 const never = new AbortController().signal
 const root = process.getuid?.() === 0
@@ -57,17 +58,11 @@ describe.skipIf(!(await hasQemu()))('a snapshot of a machine in QEMU', () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'aegis-qemu-snapshot-'))
-    const buildDirectory = join(import.meta.dirname, '..', '..', '..', 'build')
-    const [found, guestPath, launcherPath] = await Promise.all([
-      testKernel(),
-      locateGuest({ buildDirectory }),
-      locateLauncher({ buildDirectory }),
-    ])
+    const [found, guestPath] = await Promise.all([testKernel(), locateGuest({ buildDirectory })])
     kernel = found
     guestDisk = await makeGuestDisk(directory, guestPath, never)
     await makeHostImage(join(directory, 'image'), ['sh', 'cat', 'od', 'date'])
-    const stateDirectory = join(directory, 'state')
-    monitor = await openQemuMonitor({ stateDirectory, launcherPath, kvm: false, uidRange }, never)
+    monitor = await openMonitor(join(directory, 'state'))
     await makeTemplate()
   }, 120_000)
 
@@ -267,13 +262,7 @@ describe.skipIf(!(await hasQemu()))('a snapshot of a machine in QEMU', () => {
     const small = await newDirectory('small')
     await run('mount', ['-t', 'tmpfs', '-o', 'size=16m,mode=0700', 'tmpfs', small])
     try {
-      const launcherPath = await locateLauncher({
-        buildDirectory: join(import.meta.dirname, '..', '..', '..', 'build'),
-      })
-      await using other = await openQemuMonitor(
-        { stateDirectory: small, launcherPath, kvm: false, uidRange },
-        never,
-      )
+      await using other = await openMonitor(small)
       const booting = other.boot({ ...(await plan('large')), forSnapshot: true }, never)
       await expect(booting).rejects.toMatchObject({ kind: 'exhausted', code: 'machine.disk' })
       expect(await other.sweep(new Set())).toEqual([])
@@ -290,6 +279,14 @@ describe.skipIf(!(await hasQemu()))('a snapshot of a machine in QEMU', () => {
     }
   }
 })
+
+async function openMonitor(stateDirectory: string): Promise<Monitor> {
+  const launcherPath = await locateLauncher({ buildDirectory })
+  // One from 8.2 on needs no copy of the memory for each machine.
+  const { AEGIS_QEMU: qemuPath } = process.env
+  const options = { stateDirectory, launcherPath, kvm: false, uidRange }
+  return openQemuMonitor({ ...options, ...(qemuPath && { qemuPath }) }, never)
+}
 
 async function digestOf(path: string): Promise<string> {
   const hash = createHash('sha256')
