@@ -31,7 +31,11 @@ export async function openMonitor(
   if ((await chosenDriver(runtime.firecracker, kvm)) === 'firecracker') {
     if (kvm.state !== 'usable') throw noKvm(kvm)
     return openFirecrackerMonitor(
-      { ...options, ...firecrackerOptions(runtime.firecracker) },
+      {
+        ...options,
+        imageDirectory: home.machineImages,
+        ...firecrackerOptions(runtime.firecracker),
+      },
       signal,
     )
   }

@@ -326,6 +326,12 @@ describe.skipIf(!root)('opening', () => {
     })
   })
 
+  it('is looked over by the doctor with the place of its jails', async () => {
+    await using monitor = await openFirecrackerMonitor(await options({}), never)
+    const findings = await monitor.diagnose(never)
+    expect(findings.map(({ name, state }) => `${name} ${state}`)).toContain('jails ok')
+  })
+
   it('makes no jails where others may write', async () => {
     const given = await options({})
     const chrootBase = join(given.stateDirectory, 'open')

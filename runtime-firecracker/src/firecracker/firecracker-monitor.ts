@@ -11,6 +11,7 @@ import { diagnoseHost } from './diagnose-firecracker.ts'
 import { type FirecrackerHost, startMachine } from './firecracker-machine.ts'
 import { readHostFacts } from './host-facts.ts'
 import { openJails } from './jail.ts'
+import { diagnoseJails, readJailPlace } from './jail-place.ts'
 import { makeStartGate } from './start-gate.ts'
 
 export interface FirecrackerMonitorOptions {
@@ -24,6 +25,8 @@ export interface FirecrackerMonitorOptions {
   readonly jailerPath?: string
   /** Where jails are made, on the file system of images and scratch disks. Default: in `stateDirectory`. */
   readonly chrootBase?: string
+  /** Where disks of images lie, for `diagnose` to see whether jails can show them. */
+  readonly imageDirectory?: string
   /** Host uids for machines. Default 65,536 from 1,900,000,000 on. */
   readonly uidRange?: UidRange
   /** Group below the cgroup mount points that we may write to. Default `aegis`. */
@@ -90,7 +93,13 @@ export async function openFirecrackerMonitor(
     },
     async diagnose() {
       const facts = await readHostFacts(uidRange)
-      return [{ name: 'monitor', state: 'ok', detail: description }, ...diagnoseHost(facts)]
+      const others = options.imageDirectory === undefined ? [] : [options.imageDirectory]
+      const place = await readJailPlace(chrootBase, [stateDirectory, ...others])
+      return [
+        { name: 'monitor', state: 'ok', detail: description },
+        diagnoseJails(place, stateDirectory),
+        ...diagnoseHost(facts),
+      ]
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
