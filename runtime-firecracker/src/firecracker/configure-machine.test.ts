@@ -27,6 +27,14 @@ it('says only what Firecracker understands', () => {
     expect(requests[name].safeParse(body).error).toBeUndefined()
 })
 
+it('says where words go before all else, and all of a machine before it starts', () => {
+  expect(all.map(([name, , id]) => (id === undefined ? name : `${name} ${id}`))).toEqual([
+    ...['PUT /logger', 'PUT /metrics', 'PUT /serial', 'PUT /machine-config', 'PUT /boot-source'],
+    ...['PUT /drives/{} guest', 'PUT /drives/{} image', 'PUT /drives/{} scratch'],
+    ...['PUT /vsock', 'PUT /entropy'],
+  ])
+})
+
 it('gives no machine a network card, or metadata', () => {
   expect(JSON.stringify(all)).not.toMatch(/network|mmds|iface|169\.254/)
 })

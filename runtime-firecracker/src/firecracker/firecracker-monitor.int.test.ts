@@ -12,7 +12,7 @@ import {
   truncate,
   writeFile,
 } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { sandboxId } from '@aegis/core'
@@ -120,6 +120,21 @@ describe.skipIf(!root)('with a double of Firecracker and its jailer', () => {
     await machine[Symbol.asyncDispose]()
     expect(await machine.ended).toMatchObject({ outOfMemory: false })
     expect(await leftovers()).toEqual([])
+  })
+
+  it('gives machines that run at the same time a user and a group each, which come back', async () => {
+    const { monitor, plan, directory } = await bench({}, { patience: 4 })
+    const ids = ['a', 'b', 'c']
+    const machines = await Promise.all(ids.map(async (id) => monitor.boot(await plan(id), never)))
+    const owners = ids.map(async (id) => {
+      const { uid, gid } = await stat(
+        join(directory, 'state', 'jails', 'firecracker', id, 'root', 'scratch'),
+      )
+      expect(gid).toBe(uid)
+      return uid
+    })
+    expect(new Set(await Promise.all(owners)).size).toBe(3)
+    for (const machine of machines) await machine[Symbol.asyncDispose]()
   })
 
   it('runs a real guest behind the socket of the vsock device', async () => {
@@ -324,6 +339,24 @@ describe.skipIf(!root)('opening', () => {
       code: 'firecracker.absent',
       message: expect.stringContaining('spec.runtime.firecracker.firecracker_path'),
     })
+  })
+
+  it('runs nothing without a jailer', async () => {
+    const opening = openFirecrackerMonitor(
+      { ...(await options({})), jailerPath: '/nowhere/jailer' },
+      never,
+    )
+    await expect(opening).rejects.toMatchObject({
+      code: 'firecracker.absent',
+      message: expect.stringContaining('/nowhere/jailer'),
+    })
+  })
+
+  it('names its version, the processor and the kernel of the host for snapshots to depend on', async () => {
+    await using monitor = await openFirecrackerMonitor(await options({}), never)
+    const { snapshotClass } = monitor
+    expect(snapshotClass).toMatch(/^firecracker 1\.16\.1, .+, Linux \S+$/)
+    expect(snapshotClass).toContain(release())
   })
 
   it('is looked over by the doctor with the place of its jails', async () => {

@@ -63,6 +63,10 @@ it('never turns the filter of system calls off', () => {
   )
 })
 
+it('asks for no PCI, so that Firecracker tells the kernel to look for none', () => {
+  expect(jailerArguments(command).join(' ')).not.toContain('pci')
+})
+
 it.each([
   '',
   '-',
