@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defaultNodeConfig } from '@aegis/core'
 import { afterAll, expect, it } from 'vitest'
-import { dockerConfigDirectory, findEngine } from './find-engine.ts'
+import { dockerConfigDirectory, expectsEngine, findEngine } from './find-engine.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'aegis-engine-'))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -47,6 +47,15 @@ it('is asked over TLS with the files of DOCKER_CERT_PATH', () => {
 it('is not asked in the clear when its certificates are missing', () => {
   const env = { DOCKER_HOST: 'tcp://engine', DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/nowhere' }
   expect(() => findEngine(plain, env)).toThrow('/nowhere/ca.pem cannot be read')
+})
+
+it('is to be expected where somebody named it, and once its socket is there', () => {
+  expect(expectsEngine(configured('/nowhere/engine.sock'), {})).toBe(true)
+  expect(expectsEngine(plain, { DOCKER_HOST: 'tcp://engine' })).toBe(true)
+  const runtime = join(directory, 'run')
+  mkdirSync(runtime)
+  writeFileSync(join(runtime, 'docker.sock'), '')
+  expect(expectsEngine(plain, { XDG_RUNTIME_DIR: runtime })).toBe(true)
 })
 
 it('shares the credentials that docker login left', () => {

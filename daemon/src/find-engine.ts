@@ -11,11 +11,18 @@ import { type EngineEndpoint, type EngineTls, parseEngineEndpoint } from '@aegis
  * @throws AegisError `invalid` · `unsupported` / `engine.endpoint`
  */
 export function findEngine({ spec }: NodeConfig, env: NodeJS.ProcessEnv): EngineEndpoint {
-  const named = spec.runtime.docker_socket_path ?? (env.DOCKER_HOST || undefined)
+  const named = namedEngine(spec, env)
   const tls = env.DOCKER_TLS_VERIFY ? readCertificates(certificatesOf(env)) : undefined
   const address = named ?? usualSockets(env).find((path) => existsSync(path))
   return parseEngineEndpoint(address, tls && { tls })
 }
+
+/** Whether an engine is to be expected: somebody named one, or there is a socket of one. */
+export const expectsEngine = ({ spec }: NodeConfig, env: NodeJS.ProcessEnv): boolean =>
+  namedEngine(spec, env) !== undefined || usualSockets(env).some((path) => existsSync(path))
+
+const namedEngine = (spec: NodeConfig['spec'], env: NodeJS.ProcessEnv): string | undefined =>
+  spec.runtime.docker_socket_path ?? (env.DOCKER_HOST || undefined)
 
 /** Where Docker's command keeps its config: credentials of registries, certificates. */
 export const dockerConfigDirectory = (env: NodeJS.ProcessEnv): string =>

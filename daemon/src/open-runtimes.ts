@@ -15,13 +15,16 @@ import {
   openEngineClient,
   openImageStore,
   openRegistryCredentials,
+  openRegistryImages,
+  type RegistryCredentials,
+  type RegistryImages,
   saveImage,
 } from '@aegis/runtime-docker'
 import { type ImageSource, openMachineImages } from '@aegis/runtime-firecracker'
 import { openProcessRuntime } from '@aegis/runtime-process'
 import { locateGuest, locateLauncher } from '@aegis/sandbox'
 import { absentRuntime } from './absent-runtime.ts'
-import { dockerConfigDirectory, findEngine } from './find-engine.ts'
+import { dockerConfigDirectory, expectsEngine, findEngine } from './find-engine.ts'
 import type { Home } from './home.ts'
 import { homeIdOf } from './home-id.ts'
 import { nativeProgram } from './native-program.ts'
@@ -125,22 +128,28 @@ async function openDocker(
   return runtime
 }
 
-/** An engine brings the images of machines, where there is one; disks that were made stay without it. */
+/**
+ * An engine brings the images of machines, where there is one; disks that were made stay without it.
+ * Where there is none, registries are asked.
+ */
 async function openFirecracker(
   options: Options,
   undo: AsyncDisposableStack,
   shared: SharedEngine,
 ): Promise<SandboxRuntime> {
-  const { home, config, logger } = options
+  const { home, config, env, logger } = options
   const engine = shared.known ?? openEngine(options, undo)
   const source: ImageSource | undefined = engine && {
     store: engine.images,
     archive: (id, signal) => saveImage(engine.client, id, signal),
+    isExpected: () => expectsEngine(config, env),
   }
+  const architecture = goArchitectures[arch()] ?? arch()
   const images = openMachineImages({
     directory: home.machineImages,
     ...(source && { source }),
-    architecture: goArchitectures[arch()] ?? arch(),
+    registry: openRegistries(options, architecture),
+    architecture,
     now: () => systemClock.now(),
     logger,
   })
@@ -162,11 +171,15 @@ const goArchitectures: Readonly<Record<string, string>> = { x64: 'amd64' }
 
 const opened = { process: openProcess, docker: openDocker, firecracker: openFirecracker } as const
 
+const openRegistries = ({ env }: Options, architecture: string): RegistryImages =>
+  openRegistryImages({ credentials: credentialsOf(env), architecture })
+
+/** Those of the user who runs the node. */
+const credentialsOf = (env: NodeJS.ProcessEnv): RegistryCredentials =>
+  openRegistryCredentials({ directory: dockerConfigDirectory(env), environment: env })
+
 function openImages({ home, env, logger }: Options, engine: EngineClient): DockerImageStore {
-  const credentials = openRegistryCredentials({
-    directory: dockerConfigDirectory(env),
-    environment: env,
-  })
+  const credentials = credentialsOf(env)
   return openImageStore({ engine, stateDirectory: home.dockerRuntime, credentials, logger })
 }
 

@@ -13,3 +13,4 @@ export {
   type RegistryCredentials,
 } from './images/registry-credentials.ts'
 export { saveImage } from './images/save-image.ts'
+export { openRegistryImages, type RegistryImages } from './registry/registry-images.ts'

@@ -13,6 +13,7 @@ export { diagnoseSpace } from './host/diagnose-space.ts'
 export { type KvmProbe, probeKvm } from './host/probe-kvm.ts'
 export { type Conversion, type Converted, convertArchive } from './images/convert-archive.ts'
 export { type ErofsEntry, writeErofs } from './images/erofs/erofs-entries.ts'
+export type { ImageRegistry, RemoteImage } from './images/image-registry.ts'
 export type { ImageSource } from './images/image-source.ts'
 export {
   type MachineImageOptions,

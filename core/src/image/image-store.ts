@@ -72,7 +72,7 @@ export interface ImageStore {
   /**
    * Fetches an image, with retries. Progress comes at most a few times a second.
    * @throws AegisError `not-found` / `image.absent` · `denied` / `image.access` · `unavailable` /
-   * `image.network` · `exhausted` / `image.space`
+   * `image.network` · `exhausted` / `image.space` · `invalid` / `image.pull-failed`
    */
   pull(
     reference: string,

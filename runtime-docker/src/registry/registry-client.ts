@@ -16,13 +16,29 @@ export interface RegistryClient {
   /**
    * What stands at `/v2/<repository>/<path>`; undefined where there is nothing.
    * @throws AegisError `denied` / `image.access` · `unavailable` / `image.network` · `invalid` /
-   * `image.signatures` · `invalid` / `image.credentials`
+   * the client's code for answers that are too long · `invalid` / `image.credentials`
    */
   get(
     place: RegistryPlace,
     request: RegistryRequest,
     signal: AbortSignal,
   ): Promise<Buffer | undefined>
+  /** For several requests in a row: what the registry was shown once, it is shown again. */
+  visit(place: RegistryPlace): RegistryVisit
+}
+
+/** A repository that is read from. Not for two requests at a time. */
+export interface RegistryVisit {
+  /** @throws like `RegistryClient.get` */
+  get(request: RegistryRequest, signal: AbortSignal): Promise<Buffer | undefined>
+  /**
+   * An answer whose body comes as it is read, from the byte `from` on where the registry can do that:
+   * its status is then 206. Undefined where there is nothing. @throws like `get`
+   */
+  open(
+    request: { readonly path: string; readonly from: number },
+    signal: AbortSignal,
+  ): Promise<Response | undefined>
 }
 
 export interface RegistryRequest {
@@ -35,58 +51,94 @@ export interface RegistryRequest {
 interface Options {
   readonly credentials: Pick<RegistryCredentials, 'find'>
   readonly requestMs?: number
+  /** Of the error for an answer that is too long. Default `image.signatures`. */
+  readonly tooLong?: string
 }
 
-/** Nothing is kept open between requests, and no token is kept. */
+type Headers = Readonly<Record<string, string>>
+
+/** Nothing is kept open between requests, and no token beyond a visit. */
 export function openRegistryClient(options: Options): RegistryClient {
   const { credentials, requestMs = registryLimits.requestMs } = options
+  const { tooLong = 'image.signatures' } = options
 
-  async function ask(
-    base: string,
-    place: RegistryPlace,
-    { path, accept }: RegistryRequest,
-    signal: AbortSignal,
-  ): Promise<Response> {
-    const url = new URL(`${base}/v2/${place.repository}/${path}`)
-    const headers = accept === undefined ? {} : { accept }
-    const first = await follow(url, headers, signal)
-    if (first.status !== 401) return first
-    await first.body?.cancel()
-    const challenge = parseChallenge(first.headers.get('www-authenticate') ?? '')
-    const auth = await credentials.find(place.registry, signal)
-    const authorization =
-      challenge &&
-      (await answerChallenge({
-        challenge,
-        repository: place.repository,
-        auth,
-        mayAsk: (realm) => mayLead(url, realm),
-        signal,
-      }))
-    if (authorization === undefined) throw refused(place, auth !== undefined)
-    return follow(url, { ...headers, authorization }, signal)
-  }
+  function visit(place: RegistryPlace): RegistryVisit {
+    let bases = basesOf(place.registry)
+    let shown: Headers = {}
 
-  return {
-    async get(place, request, signal) {
-      const deadline = AbortSignal.timeout(requestMs)
-      const until = AbortSignal.any([signal, deadline])
+    async function ask(url: URL, headers: Headers, signal: AbortSignal): Promise<Response> {
+      const first = await follow(url, { ...headers, ...shown }, signal)
+      if (first.status !== 401) return first
+      await first.body?.cancel()
+      const challenge = parseChallenge(first.headers.get('www-authenticate') ?? '')
+      const auth = await credentials.find(place.registry, signal)
+      const authorization =
+        challenge &&
+        (await answerChallenge({
+          challenge,
+          repository: place.repository,
+          auth,
+          mayAsk: (realm) => mayLead(url, realm),
+          signal,
+        }))
+      if (authorization === undefined) throw refused(place, auth !== undefined)
+      shown = { authorization }
+      return follow(url, { ...headers, ...shown }, signal)
+    }
+
+    /** `late` ends what takes too long, and may go on for the body. */
+    async function answer<Result>(
+      path: string,
+      headers: Headers,
+      { signal, late }: { readonly signal: AbortSignal; readonly late: AbortSignal },
+      take: (response: Response) => Promise<Result>,
+    ): Promise<Result | undefined> {
+      const until = AbortSignal.any([signal, late])
       let fault: unknown
-      for (const base of basesOf(place.registry)) {
+      for (const base of bases) {
         try {
-          const response = await ask(base, place, request, until)
+          const url = new URL(`${base}/v2/${place.repository}/${path}`)
+          const response = await ask(url, headers, until)
+          bases = [base]
+          if (response.ok) return await take(response)
+          await response.body?.cancel()
           if (response.status === 404) return undefined
-          if (!response.ok) throw unexpected(place, response.status)
-          return await readBounded(response, request.mostBytes)
+          throw unexpected(place, response.status)
         } catch (error) {
           signal.throwIfAborted()
-          if (deadline.aborted) throw silent(place, requestMs)
+          if (late.aborted) throw silent(place, requestMs)
           if (error instanceof AegisError) throw error
           fault = error
         }
       }
       throw unreachable(place, fault)
-    },
+    }
+
+    return {
+      get({ path, accept, mostBytes }, signal) {
+        const headers: Headers = accept === undefined ? {} : { accept }
+        const late = AbortSignal.timeout(requestMs)
+        return answer(path, headers, { signal, late }, (response) =>
+          readBounded(response, mostBytes, tooLong),
+        )
+      },
+      async open({ path, from }, signal) {
+        // A digest is of the bytes as they are kept.
+        const plain: Headers = { 'accept-encoding': 'identity' }
+        const headers = from === 0 ? plain : { ...plain, range: `bytes=${from}-` }
+        const late = new AbortController()
+        const timer = setTimeout(() => late.abort(), requestMs)
+        const until = { signal, late: late.signal }
+        return await answer(path, headers, until, async (response) => response).finally(() =>
+          clearTimeout(timer),
+        )
+      },
+    }
+  }
+
+  return {
+    visit,
+    get: (place, request, signal) => visit(place).get(request, signal),
   }
 }
 
@@ -166,7 +218,7 @@ function unreachable(place: RegistryPlace, cause: unknown): AegisError {
   return new AegisError(
     'unavailable',
     'image.network',
-    `${hostOf(place)} cannot be reached${code}. See whether this host reaches it: it asks for signatures itself, not through the engine.`,
+    `${hostOf(place)} cannot be reached${code}. See whether this host reaches it: the node asks it itself, not through an engine.`,
     { cause },
   )
 }

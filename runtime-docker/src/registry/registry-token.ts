@@ -71,7 +71,7 @@ async function askToken(request: TokenRequest): Promise<string | undefined> {
 }
 
 async function tokenIn(response: Response): Promise<string | undefined> {
-  const text = (await readBounded(response, registryLimits.tokenBytes)).toString()
+  const text = (await readBounded(response, registryLimits.tokenBytes, 'image.access')).toString()
   if (!response.ok) return undefined
   try {
     const parsed = tokenSchema.safeParse(JSON.parse(text))

@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { AegisError, type Logger } from '@aegis/core'
 import { type CacheRecord, diskFormat, parseCacheRecord } from './cache-record.ts'
 import { isAlive, processMark } from './process-mark.ts'
@@ -11,6 +12,11 @@ export interface CachedDisk {
   /** Machines that use it now, of this process and of others. */
   readonly machines: number
 }
+
+/** What leads to a disk. */
+export type KnownAs = Partial<
+  Pick<CacheRecord, 'names' | 'references' | 'digests' | 'otherIds' | 'own'>
+>
 
 /** A disk in use: it stays until this is disposed. */
 export interface DiskUse extends AsyncDisposable {
@@ -33,6 +39,8 @@ export interface DiskCache {
   workshop(): Promise<{ readonly directory: string } & AsyncDisposable>
   /** Takes the disk over from the workshop. Another process may have been quicker. */
   add(diskPath: string, record: CacheRecord): Promise<void>
+  /** Notes by what else a disk is known, and that it is the node's own; quietly fine when it is gone. */
+  note(id: string, known: KnownAs): Promise<void>
   /** Quietly fine when it is gone. @throws AegisError `conflict` / `image.used` */
   remove(id: string): Promise<void>
   /** Removes what dead processes left; tells what. */
@@ -76,8 +84,23 @@ export function openDiskCache(directory: string, logger?: Logger): DiskCache {
     return all.find(
       ({ record }) =>
         record.names.includes(idOrName) ||
+        record.references.includes(idOrName) ||
+        record.digests.includes(idOrName) ||
         (id !== undefined && record.otherIds.includes(`sha256:${id}`)),
     )
+  }
+
+  /** Each leads to one image, the latest that was given it. */
+  const takeNames = async ({ id, names: taken, references }: CacheRecord) => {
+    for (const { record: other } of await list()) {
+      if (other.id === id) continue
+      const left = {
+        ...other,
+        names: other.names.filter((name) => !taken.includes(name)),
+        references: other.references.filter((name) => !references.includes(name)),
+      }
+      if (!isDeepStrictEqual(left, other)) await writeRecord(entryOf(other.id), left)
+    }
   }
 
   const newHidden = async (what: 'part' | 'gone') =>
@@ -122,12 +145,7 @@ export function openDiskCache(directory: string, logger?: Logger): DiskCache {
     },
 
     async add(diskPath, record) {
-      // Names lead to one image each.
-      for (const { record: other } of await list()) {
-        const left = other.names.filter((name) => !record.names.includes(name))
-        if (other.id !== record.id && left.length < other.names.length)
-          await writeRecord(entryOf(other.id), { ...other, names: left })
-      }
+      await takeNames(record)
       const entry = entryOf(record.id)
       const part = await newHidden('part')
       await mkdir(part, { mode: 0o700 })
@@ -144,13 +162,20 @@ export function openDiskCache(directory: string, logger?: Logger): DiskCache {
           await discard(entry)
           await rename(part, entry)
         } else {
-          const all = new Set([...known.names, ...record.names])
-          const built = known.built || record.built
-          await writeRecord(entry, { ...known, names: [...all], built })
+          await writeRecord(entry, merged(known, record))
         }
       } finally {
         await rm(part, { recursive: true, force: true })
       }
+    },
+
+    async note(id, known) {
+      const record = (await find(id))?.record
+      if (record === undefined) return
+      const next = merged(record, known)
+      if (isDeepStrictEqual(next, record)) return
+      await takeNames(next)
+      await writeRecord(entryOf(record.id), next)
     },
 
     async remove(id) {
@@ -180,6 +205,20 @@ export function openDiskCache(directory: string, logger?: Logger): DiskCache {
         logger?.info({ removed }, 'Removed what was left of images for machines')
       return removed
     },
+  }
+}
+
+/** What both know, within what a record may hold; the newest of each are the last. */
+function merged(record: CacheRecord, more: KnownAs): CacheRecord {
+  const both = (one: readonly string[], other: readonly string[] = [], most = 1000) =>
+    [...new Set([...one, ...other])].slice(-most)
+  return {
+    ...record,
+    names: both(record.names, more.names),
+    references: both(record.references, more.references),
+    digests: both(record.digests, more.digests),
+    otherIds: both(record.otherIds, more.otherIds, 20),
+    own: record.own || more.own === true,
   }
 }
 

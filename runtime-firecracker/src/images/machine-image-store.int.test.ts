@@ -10,16 +10,19 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { AegisError, type Image, type ImageStore } from '@aegis/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   configOf,
   dockerArchive,
+  layoutArchive,
   piecesOf,
   sha256,
   type TestImage,
   tarOf,
 } from '../testing/tar-of.ts'
+import type { ImageRegistry } from './image-registry.ts'
 import type { ImageSource } from './image-source.ts'
 import { openMachineImages } from './machine-image-store.ts'
 
@@ -44,12 +47,13 @@ const id = sha256(configOf(image))
 const directory = () => join(home, 'disks')
 const now = () => '2026-11-28T21:00:00.000Z'
 
-const openStore = (source?: ImageSource) =>
+const openStore = (source?: ImageSource, registry?: ImageRegistry) =>
   openMachineImages({
     directory: directory(),
     architecture: 'amd64',
     now,
     ...(source !== undefined && { source }),
+    ...(registry !== undefined && { registry }),
   })
 
 /** An engine with that one image, which can go away. */
@@ -99,6 +103,35 @@ function anEngine({ pulled = false } = {}) {
     },
     archives: () => archives,
   }
+}
+
+/** A registry whose tags mean what a test says. */
+function aRegistry(tags: Record<string, TestImage>) {
+  let fetched = 0
+  const registry: ImageRegistry = {
+    nameOf: (reference) => (reference.startsWith('sha256:') ? undefined : reference),
+    async find(reference) {
+      const all = Object.entries(tags)
+      const digestOf = (one: TestImage) => `reg/agent@sha256:${sha256(configOf(one)).slice(7)}`
+      const found = all.find(([tag, one]) => [tag, digestOf(one)].includes(reference))?.[1]
+      if (found === undefined) throw new AegisError('not-found', 'image.absent', 'No such image')
+      const archive = layoutArchive({ ...found, pack: (layer) => gzipSync(layer) })
+      return {
+        id: sha256(configOf(found)),
+        digest: digestOf(found),
+        otherIds: [`sha256:${'e'.repeat(64)}`],
+        sizeBytes: archive.length,
+        layers: 1,
+        async *archive(onProgress) {
+          fetched++
+          onProgress({ layersDone: 0, bytes: 10 })
+          yield* piecesOf(archive)
+        },
+      }
+    },
+    signatures: async () => [{ payload: Buffer.from('p'), signature: Buffer.from('s') }],
+  }
+  return { registry, fetched: () => fetched }
 }
 
 const build = (store: ImageStore, name?: string) => {
@@ -234,6 +267,70 @@ describe('images for machines', () => {
       }
     },
   )
+
+  it('are fetched from a registry where no engine is, once, and found without it', async () => {
+    const remote = aRegistry({ 'reg/agent:1': image })
+    await using images = openStore(undefined, remote.registry)
+    expect(await images.store.find('reg/agent:1', never)).toBeUndefined()
+    const phases: string[] = []
+    const pull = (reference: string) =>
+      images.store.pull(reference, ({ phase }) => phases.push(phase), never)
+    const [pulled] = await Promise.all([pull('reg/agent:1'), pull('reg/agent:1')])
+    const digest = `reg/agent@${id}`
+    expect(pulled).toMatchObject({ id, references: ['reg/agent:1'], digests: [digest] })
+    expect(pulled).toMatchObject({ pulled: true, disk: { alone: true } })
+    expect(phases).toEqual(
+      expect.arrayContaining(['resolving', 'downloading', 'converting', 'done']),
+    )
+    expect((await pull(digest)).id).toBe(id)
+    expect(remote.fetched()).toBe(1)
+    await using alone = openStore()
+    for (const reference of ['reg/agent:1', digest, id, `sha256:${'e'.repeat(64)}`])
+      expect(await alone.store.find(reference, never)).toMatchObject({ id })
+    await using _ = await images.machines.open(id, never)
+    expect(await images.store.signatures(digest, never)).toHaveLength(1)
+  })
+
+  it('are an engine’s again once there is one', async () => {
+    const engine = anEngine()
+    const remote = aRegistry({ 'reg/agent:1': image })
+    let isExpected = false
+    const source = { ...engine.source, isExpected: () => isExpected }
+    await using images = openStore(source, remote.registry)
+    expect(await images.store.find('agent:1', never)).toBeUndefined()
+    expect(await images.store.list(never)).toEqual([])
+    isExpected = true
+    expect(await images.store.find('agent:1', never)).toMatchObject({ id })
+    await images.store.pull('reg/agent:1', () => undefined, never)
+    expect(remote.fetched()).toBe(0)
+  })
+
+  it('are what a tag means, and those of before by their digest', async () => {
+    const tags: Record<string, TestImage> = { 'reg/agent:1': image }
+    const { registry } = aRegistry(tags)
+    await using images = openStore(undefined, registry)
+    const pull = () => images.store.pull('reg/agent:1', () => undefined, never)
+    await pull()
+    const newer: TestImage = { ...image, env: ['NEW=1'] }
+    tags['reg/agent:1'] = newer
+    expect((await pull()).id).toBe(sha256(configOf(newer)))
+    expect((await images.store.find('reg/agent:1', never))?.id).toBe(sha256(configOf(newer)))
+    expect(await images.store.find(`reg/agent@${id}`, never)).toMatchObject({ id, references: [] })
+    await images.store.remove(id, never)
+    await expect(images.machines.open(id, never)).rejects.toThrow(/aegis image pull/)
+  })
+
+  it('are not made of what a registry sends, when that is not what it said', async () => {
+    const { registry } = aRegistry({ 'reg/agent:1': image })
+    const find: ImageRegistry['find'] = async (...asked) => ({
+      ...(await registry.find(...asked)),
+      id: `sha256:${'b'.repeat(64)}`,
+    })
+    await using images = openStore(undefined, { ...registry, find })
+    const pull = images.store.pull('reg/agent:1', () => undefined, never)
+    await expect(pull).rejects.toMatchObject({ code: 'image.archive' })
+    expect(readdirSync(directory())).toEqual([])
+  })
 
   it('say how to get one where there is none', async () => {
     await using images = openStore()

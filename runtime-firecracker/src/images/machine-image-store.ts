@@ -12,14 +12,18 @@ import type { ArchiveLimits } from './archive/archive-limits.ts'
 import { type ConversionProgress, convertArchive } from './convert-archive.ts'
 import { type CachedDisk, openDiskCache } from './disk-cache.ts'
 import { environmentOf } from './image-facts.ts'
+import { converting, fetchProgress } from './image-progress.ts'
+import type { ImageRegistry } from './image-registry.ts'
 import type { ImageSource } from './image-source.ts'
 import { makeSharedWork } from './shared-work.ts'
 
 export interface MachineImageOptions {
   /** Ours alone; made when it is needed. */
   readonly directory: string
-  /** Absent: images are built from archives alone. */
+  /** An engine. What it has and fetches counts. */
   readonly source?: ImageSource
+  /** Asked where no engine is to be expected. Without either, images are built from archives alone. */
+  readonly registry?: ImageRegistry
   /** Of this machine, in Go's words: `amd64`. */
   readonly architecture: string
   readonly now: () => Instant
@@ -35,18 +39,20 @@ export interface MachineImageStore extends AsyncDisposable {
   sweep(): Promise<readonly string[]>
 }
 
-type Tell = (progress: ConversionProgress) => void
+type Tell = (progress: PullProgress) => void
 
 /** Disposing ends the conversions under way; disks stay. */
 export function openMachineImages(options: MachineImageOptions): MachineImageStore {
-  const { source, architecture, now, limits = {}, logger } = options
+  const { registry, architecture, now, limits = {}, logger } = options
+  const engine = (): ImageSource | undefined =>
+    registry !== undefined && options.source?.isExpected?.() === false ? undefined : options.source
   const cache = openDiskCache(options.directory, logger)
-  const conversions = makeSharedWork<ConversionProgress, CachedDisk>()
+  const conversions = makeSharedWork<PullProgress, CachedDisk>()
 
   const convert = async (
     archive: AsyncIterable<Uint8Array>,
     wanted: { readonly image?: string; readonly name?: string | undefined },
-    onProgress: Tell,
+    onProgress: (progress: ConversionProgress) => void,
     signal: AbortSignal,
   ): Promise<CachedDisk> => {
     await using workshop = await cache.workshop()
@@ -57,16 +63,18 @@ export function openMachineImages(options: MachineImageOptions): MachineImageSto
       signal,
     )
     await cache.add(path, {
-      version: 1,
+      version: 2,
       id: image.id,
       otherIds: [...image.otherIds],
       names: built ? [...(wanted.name === undefined ? image.references : [wanted.name])] : [],
+      references: [],
+      digests: [],
       sizeBytes,
       inodes,
       env: environmentOf(image.config),
       createdAt: instantOf(image.config.created),
       madeAt: now(),
-      built,
+      own: built,
     })
     const disk = await cache.find(image.id)
     if (disk === undefined) throw new Error('A disk vanished while it was made')
@@ -76,12 +84,35 @@ export function openMachineImages(options: MachineImageOptions): MachineImageSto
   const prepared = async (id: string, onProgress: Tell, signal: AbortSignal) => {
     const known = await cache.find(id)
     if (known !== undefined) return known
-    if (source === undefined) throw absent(id)
+    const source = engine()
+    if (source === undefined) throw absent(id, registry)
     const work = async (tell: Tell, until: AbortSignal) => {
       const archive = await source.archive(id, until)
-      return convert(archive, { image: id }, tell, until)
+      return convert(archive, { image: id }, converting(id, tell), until)
     }
     return conversions.join(id, work, onProgress, signal)
+  }
+
+  /** A disk of what a name means in its registry now, which is fetched unless it is here. */
+  const fetched = async (
+    { find, nameOf }: ImageRegistry,
+    reference: string,
+    tell: Tell,
+    signal: AbortSignal,
+  ): Promise<CachedDisk> => {
+    const progress = fetchProgress(reference, tell)
+    const { id, digest, otherIds, ...remote } = await find(reference, signal)
+    if ((await cache.find(id)) === undefined) {
+      const archive = remote.archive((done) => progress.fetching(remote, done), signal)
+      await convert(archive, { image: id }, progress.converting, signal)
+    }
+    const name = nameOf(reference) ?? reference
+    const references = name.includes('@') ? [] : [name]
+    await cache.note(id, { references, digests: [digest], otherIds: [...otherIds], own: true })
+    const disk = await cache.find(id)
+    if (disk === undefined) throw new Error('A disk vanished once it was fetched')
+    progress.done(remote)
+    return disk
   }
 
   const withDisk = async (image: Image): Promise<Image> => {
@@ -92,7 +123,7 @@ export function openMachineImages(options: MachineImageOptions): MachineImageSto
   const store: ImageStore = {
     async list(signal) {
       const disks = await cache.list()
-      const images = await listOf(source?.store, disks.length > 0, signal)
+      const images = await listOf(engine()?.store, disks.length > 0, signal)
       const known = new Set(images.map(({ id }) => id))
       const alone = disks.filter(
         ({ record }) => ![record.id, ...record.otherIds].some((id) => known.has(id)),
@@ -101,7 +132,10 @@ export function openMachineImages(options: MachineImageOptions): MachineImageSto
     },
 
     async find(reference, signal) {
-      const disk = await cache.find(reference)
+      const source = engine()
+      const name = source === undefined ? registry?.nameOf(reference) : undefined
+      const disk =
+        (await cache.find(reference)) ?? (name === undefined ? undefined : await cache.find(name))
       // What the operator named here means what the operator said, whatever an engine means by it.
       if (disk?.record.names.includes(reference)) return imageOf(disk)
       const image = await source?.store.find(reference, signal).catch((error: unknown) => {
@@ -113,27 +147,34 @@ export function openMachineImages(options: MachineImageOptions): MachineImageSto
     },
 
     async pull(reference, onProgress, signal) {
-      if (source === undefined) throw absent(reference)
-      return withDisk(await source.store.pull(reference, onProgress, signal))
+      const source = engine()
+      if (source !== undefined)
+        return withDisk(await source.store.pull(reference, onProgress, signal))
+      if (registry === undefined) throw absent(reference, registry)
+      const key = `pull ${registry.nameOf(reference) ?? reference}`
+      const work = (tell: Tell, until: AbortSignal) => fetched(registry, reference, tell, until)
+      return imageOf(await conversions.join(key, work, onProgress, signal))
     },
 
     async signatures(digest, signal) {
-      if (source === undefined) throw absent(digest)
-      return source.store.signatures(digest, signal)
+      const asked = engine()?.store ?? registry
+      if (asked === undefined) throw absent(digest, registry)
+      return asked.signatures(digest, signal)
     },
 
     async prepare(id, onProgress, signal) {
-      await prepared(id, (progress) => onProgress(pullProgressOf(id, progress)), signal)
+      await prepared(id, onProgress, signal)
     },
 
     async fromArchive({ archive, name }, onProgress, signal) {
-      const work = (tell: Tell, until: AbortSignal) => convert(archive, { name }, tell, until)
-      const tell: Tell = (progress) => onProgress(pullProgressOf(name ?? 'archive', progress))
-      return imageOf(await conversions.join(randomUUID(), work, tell, signal))
+      const work = (tell: Tell, until: AbortSignal) =>
+        convert(archive, { name }, converting(name ?? 'archive', tell), until)
+      return imageOf(await conversions.join(randomUUID(), work, onProgress, signal))
     },
 
     async remove(id, signal) {
       await cache.remove(id)
+      const source = engine()
       const image = await source?.store.find(id, signal)
       if (image?.pulled === true) await source?.store.remove(image.id, signal)
     },
@@ -153,7 +194,7 @@ export function openMachineImages(options: MachineImageOptions): MachineImageSto
               env: use.record.env,
               [Symbol.asyncDispose]: () => use[Symbol.asyncDispose](),
             }
-          if (attempt > 1) throw absent(id)
+          if (attempt > 1) throw absent(id, registry)
           await prepared(id, () => undefined, signal)
         }
       },
@@ -171,21 +212,12 @@ const diskOf = ({ record, machines }: CachedDisk, alone: boolean): NonNullable<I
 
 const imageOf = (disk: CachedDisk): Image => ({
   id: disk.record.id,
-  references: disk.record.names,
-  digests: [],
+  references: [...new Set([...disk.record.names, ...disk.record.references])],
+  digests: disk.record.digests,
   sizeBytes: disk.record.sizeBytes,
   createdAt: disk.record.createdAt,
-  pulled: disk.record.built,
+  pulled: disk.record.own,
   disk: diskOf(disk, true),
-})
-
-const pullProgressOf = (reference: string, { bytes }: ConversionProgress): PullProgress => ({
-  reference,
-  phase: 'converting',
-  layers: 0,
-  layersDone: 0,
-  downloadedBytes: bytes,
-  totalBytes: 0,
 })
 
 /** The beginning of time for images that do not say it, as for those that are reproducible. */
@@ -211,9 +243,11 @@ async function listOf(
   }
 }
 
-const absent = (reference: string): AegisError =>
+const absent = (reference: string, registry: ImageRegistry | undefined): AegisError =>
   new AegisError(
     'not-found',
     'image.absent',
-    `The image ${reference} is not on this node, and it has no engine to fetch it. Build it from an archive: docker save NAME | aegis image build --from - NAME`,
+    registry === undefined
+      ? `The image ${reference} is not on this node, and it has no engine to fetch it. Build it from an archive: docker save NAME | aegis image build --from - NAME`
+      : `The image ${reference} is not on this node any more. Fetch it again by its name: aegis image pull NAME`,
   )

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { ImageSignature } from '@aegis/core'
+import { uploadsTo } from './upload.ts'
 
 /** Puts signatures where `cosign sign` does: beside an image, in a registry on the loopback. */
 export async function putSignatures(
@@ -9,46 +9,21 @@ export async function putSignatures(
   signatures: readonly ImageSignature[],
   headers: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const base = `http://${address}/v2/${repository}`
-  const upload = async (bytes: Uint8Array) => {
-    const begun = await fetch(`${base}/blobs/uploads/`, { method: 'POST', headers })
-    const place = new URL(begun.headers.get('location') ?? '', base)
-    place.searchParams.set('digest', digestOf(bytes))
-    const type = { 'content-type': 'application/octet-stream' }
-    const body = Uint8Array.from(bytes)
-    await mustBe(201, await fetch(place, { method: 'PUT', body, headers: { ...headers, ...type } }))
-    return { digest: digestOf(bytes), size: bytes.length }
-  }
+  const uploads = uploadsTo(address, repository, headers)
   const layers = []
   for (const { payload, signature } of signatures) {
     layers.push({
       mediaType: 'application/vnd.dev.cosign.simplesigning.v1+json',
-      ...(await upload(payload)),
+      ...(await uploads.blob(payload)),
       annotations: {
         'dev.cosignproject.cosign/signature': Buffer.from(signature).toString('base64'),
       },
     })
   }
-  const config = Buffer.from('{}')
   const configType = 'application/vnd.oci.image.config.v1+json'
-  const mediaType = 'application/vnd.oci.image.manifest.v1+json'
-  const manifest = {
-    schemaVersion: 2,
-    mediaType,
-    config: { mediaType: configType, ...(await upload(config)) },
+  await uploads.manifest(`${digest.replace(':', '-')}.sig`, {
+    ...{ schemaVersion: 2, mediaType: 'application/vnd.oci.image.manifest.v1+json' },
+    config: { mediaType: configType, ...(await uploads.blob(Buffer.from('{}'))) },
     layers,
-  }
-  const answer = await fetch(`${base}/manifests/${digest.replace(':', '-')}.sig`, {
-    method: 'PUT',
-    body: JSON.stringify(manifest),
-    headers: { ...headers, 'content-type': mediaType },
   })
-  await mustBe(201, answer)
-}
-
-const digestOf = (bytes: Uint8Array): string =>
-  `sha256:${createHash('sha256').update(bytes).digest('hex')}`
-
-async function mustBe(status: number, answer: Response): Promise<void> {
-  if (answer.status !== status) throw new Error(`${answer.status}: ${await answer.text()}`)
 }
