@@ -5,7 +5,8 @@ import { AegisError } from '@aegis/core'
 
 /**
  * Makes the disk of all that one machine writes: a sparse file with two partitions. The first is for
- * /workspace and what changes of the image, the second for /tmp, so that neither can fill the other.
+ * /workspace and the few files that the guest lays over the image, the second for /tmp, so that neither
+ * can fill the other.
  * @throws AegisError `exhausted` / `machine.disk` the host's disk is full · `unsupported` /
  * `machine.mke2fs` · `unavailable` / `machine.disk`
  */

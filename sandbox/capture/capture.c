@@ -27,7 +27,7 @@ enum {
 #define OWN_ADDRESS 0xc6120001u /* 198.18.0.1, of the range that stands for names. */
 
 /* One question to the kernel's network, without padding: all parts are multiples of four. */
-struct link_up {
+struct link_change {
   struct nlmsghdr header;
   struct ifinfomsg link;
 };
@@ -65,9 +65,30 @@ static int ask(int netlink, void *message, size_t size) {
 }
 
 static int raise_loopback(int netlink) {
-  struct link_up up = {.header.nlmsg_type = RTM_NEWLINK,
-                       .link = {.ifi_index = LOOPBACK, .ifi_flags = IFF_UP, .ifi_change = IFF_UP}};
+  struct link_change up = {
+      .header.nlmsg_type = RTM_NEWLINK,
+      .link = {.ifi_index = LOOPBACK, .ifi_flags = IFF_UP, .ifi_change = IFF_UP}};
   return ask(netlink, &up, sizeof up);
+}
+
+static int remove_or_shut(int netlink, unsigned index) {
+  struct link_change gone = {.header.nlmsg_type = RTM_DELLINK, .link = {.ifi_index = (int)index}};
+  struct link_change down = {.header.nlmsg_type = RTM_NEWLINK,
+                             .link = {.ifi_index = (int)index, .ifi_change = IFF_UP}};
+  return ask(netlink, &gone, sizeof gone) || ask(netlink, &down, sizeof down);
+}
+
+int loopback_alone(void) {
+  int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  struct if_nameindex *links = if_nameindex();
+  int fine = netlink >= 0 && links != NULL;
+  for (struct if_nameindex *at = links; fine && at->if_index != 0; at++)
+    fine = at->if_index == LOOPBACK || remove_or_shut(netlink, at->if_index);
+  int error = errno;
+  if (links) if_freenameindex(links);
+  if (netlink >= 0) close(netlink);
+  errno = error;
+  return fine;
 }
 
 /* All of 198.18.0.0/15 is local then: the addresses that stand for names. And there is an address

@@ -1,6 +1,6 @@
 /*
- * The disks of a machine and the root made of them: the image, never written, under an overlay whose
- * changes go to the scratch disk, as do /workspace and /tmp.
+ * The disks of a machine and the root made of them: the image, never written, under an overlay that takes
+ * what every sandbox has and is read-only from then on. /workspace and /tmp are on the scratch disk.
  */
 #define _GNU_SOURCE
 #include "machine.h"
@@ -128,7 +128,7 @@ static void make_devices(void) {
 static void seal_kernel_files(void) {
   static const char *const sealed[] = {"/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq",
                                        "/proc/sysrq-trigger"};
-  static const char *const hidden[] = {"/proc/keys", "/proc/timer_list",
+  static const char *const hidden[] = {"/proc/cmdline",     "/proc/keys",     "/proc/timer_list",
                                        "/proc/sched_debug", "/proc/kallsyms", "/proc/interrupts"};
   for (unsigned i = 0; i < sizeof sealed / sizeof *sealed; i++) {
     if (access(sealed[i], F_OK) != 0) continue;
@@ -188,5 +188,9 @@ void root_enter(int limits) {
   machine_need(fchdir(old) == 0, "the old root");
   if (can_unmount) machine_need(umount2(".", MNT_DETACH) == 0, "leaving the old root");
   machine_need(chdir("/") == 0, "the new root");
+  /* What an image lets everybody write is no place for an agent: it would cost /workspace its room. */
+  machine_need(mount(NULL, "/", NULL,
+                     MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOATIME, NULL) == 0,
+               "making the root read-only");
   close(old), close(workspace), close(tmp);
 }

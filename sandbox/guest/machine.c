@@ -163,6 +163,7 @@ static void make_network(struct guest *guest) {
   int fd = open("/proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY | O_CLOEXEC);
   machine_need(fd >= 0 && write(fd, "0", 1) == 1, "opening the low ports");
   close(fd);
+  machine_need(loopback_alone(), "removing the other network devices");
   const char *failed = capture_network(sockets, &count);
   if (failed) guest_fail(failed);
   for (int i = 0; i < count; i++) watches_add(guest, sockets[i]);

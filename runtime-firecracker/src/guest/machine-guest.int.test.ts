@@ -121,9 +121,9 @@ describe.skipIf(!(await hasQemu()))('the guest as the first process of a machine
       const flagsAt = new Map(
         out.split('\n').map((line) => [line.split(' ')[4], line.split(' ')[5]]),
       )
-      for (const path of ['/sys', '/sys/fs/cgroup', '/proc/sys', '/dev'])
+      for (const path of ['/', '/sys', '/sys/fs/cgroup', '/proc/sys', '/dev'])
         expect(flagsAt.get(path), path).toMatch(/^ro,/)
-      for (const path of ['/', '/workspace', '/tmp', '/dev/shm'])
+      for (const path of ['/workspace', '/tmp', '/dev/shm'])
         expect(flagsAt.get(path), path).toMatch(/^rw,nosuid,nodev/)
     })
 
