@@ -43,6 +43,7 @@ const failureCause: z.ZodType<FailureCause, FailureCause> = z.enum([
   'exit_code',
   'empty_output',
   'boot_failed',
+  'reseed_failed',
   'image_failed',
   'command_not_started',
   'denied',

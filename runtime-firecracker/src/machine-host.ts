@@ -129,7 +129,7 @@ export function sizeOf({ limits }: Pick<SandboxSpec, 'limits'>) {
   }
 }
 
-/** The machine's own last words are better than "no hello"; what the guest refused is better still. */
+/** The machine's own last words are better than "no hello"; what the host saw of it is better still. */
 async function whyNot(
   spec: SandboxSpec,
   machine: Machine,
@@ -139,8 +139,7 @@ async function whyNot(
   signal.throwIfAborted()
   await machine[Symbol.asyncDispose]()
   const { words } = await machine.ended
-  const isOwnWord = cause instanceof AegisError && cause.code === 'guest.reseed'
-  if (words === '' || isOwnWord) throw cause
+  if (words === '' || isVerdict(cause)) throw cause
   throw new AegisError(
     'unavailable',
     'sandbox.boot',
@@ -148,3 +147,9 @@ async function whyNot(
     { cause },
   )
 }
+
+/** Whether more is known than that the guest was not there in time, or no longer. */
+const isVerdict = (error: unknown): boolean =>
+  error instanceof AegisError &&
+  error.code !== 'guest.timeout' &&
+  (error.code !== 'guest.lost' || error.details.cause === 'protocol_violation')

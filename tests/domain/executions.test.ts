@@ -128,6 +128,19 @@ describe('an execution', () => {
     })
   })
 
+  it('says by its cause that a machine proved no random numbers of its own', async () => {
+    const { plane, finished } = await openScene({
+      beforeBoot: async () => {
+        throw new AegisError('unavailable', 'guest.reseed', 'It has those of another.')
+      },
+    })
+    await plane.agents.deploy(aManifest('echo'))
+    const events = await finished(await plane.executions.execute('echo', 'x'))
+    expect(events.at(-1)).toMatchObject({
+      failure: { cause: 'reseed_failed', message: expect.stringContaining('those of another') },
+    })
+  })
+
   it('names the limit that ended its sandbox', async () => {
     const scene = await openScene({
       agent: async (io) => {

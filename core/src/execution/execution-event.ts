@@ -21,6 +21,7 @@ export type FailureCause =
   | 'exit_code'
   | 'empty_output'
   | 'boot_failed' // The sandbox did not come up.
+  | 'reseed_failed' // The machine proved no random numbers of its own, so nothing ran in it.
   | 'image_failed' // Its image could not be had.
   | 'command_not_started' // For example: no such program in the sandbox.
   | 'denied' // The policy, or the operator, does not permit what the manifest asks.

@@ -347,9 +347,12 @@ function refusalOf(error: AegisError): IterationOutcome {
   }
 }
 
+const isBootCause = (code: string): code is 'boot_failed' | 'reseed_failed' | 'image_failed' =>
+  code === 'boot_failed' || code === 'reseed_failed' || code === 'image_failed'
+
 function causeOf(error: AegisError): FailureCause {
   if (error.kind === 'denied') return 'denied'
-  if (error.code === 'boot_failed' || error.code === 'image_failed') return error.code
+  if (isBootCause(error.code)) return error.code
   if (error.kind === 'unsupported') return 'unsupported'
   if (error.kind === 'unavailable') return 'sandbox_lost'
   return 'command_not_started'

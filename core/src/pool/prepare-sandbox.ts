@@ -60,7 +60,7 @@ export type Preparation = 'ahead' | 'now' | 'anew'
 
 /**
  * Brings up a sandbox with what its program needs. Leaves nothing behind when it throws.
- * @throws AegisError `unavailable` / `boot_failed` · what `programOf` and `writeFiles` throw
+ * @throws AegisError `unavailable` / `boot_failed`, `reseed_failed` · what `programOf` and `writeFiles` throw
  */
 export async function prepareSandbox(
   deps: PrepareDeps,
@@ -134,7 +134,8 @@ async function boot(
   } catch (error) {
     if (!(error instanceof AegisError) || error.kind === 'unsupported') throw error
     const message = `The sandbox did not come up: ${error.message}`
-    throw new AegisError('unavailable', 'boot_failed', message, { cause: error })
+    const code = error.code === 'guest.reseed' ? 'reseed_failed' : 'boot_failed'
+    throw new AegisError('unavailable', code, message, { cause: error })
   }
 }
 

@@ -62,7 +62,8 @@ export interface SandboxRuntime extends AsyncDisposable {
   /**
    * Resolves once the guest has said hello; leaves nothing behind when it throws.
    * @throws AegisError `exhausted` the host is full · `unsupported` the spec needs a missing
-   * capability · `unavailable` the box did not come up
+   * capability · `unavailable` the box did not come up, for `guest.reseed` since its guest proved no
+   * random numbers of its own
    */
   boot(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox>
   /** Destroys whatever an earlier, crashed owner left. Run before the first boot. Repeatable. */
