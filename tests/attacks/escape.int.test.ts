@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { hostKinds } from '../contract/hosts/host-kinds.ts'
+import { promptKinds } from '../contract/hosts/host-kinds.ts'
 import { openHostScene } from '../contract/hosts/host-scene.ts'
 import { describeOnHosts } from '../contract/hosts/sandbox-host.ts'
 import { shareAttackBox } from './attack-box.ts'
@@ -153,7 +153,7 @@ const otherwise: Readonly<Record<string, Otherwise>> = {
   },
 }
 
-describeOnHosts(hostKinds, 'an agent has no way to', (kind) => {
+describeOnHosts(promptKinds, 'an agent has no way to', (kind) => {
   const box = shareAttackBox(openHostScene(kind), {}, ['probe'])
 
   for (const [what, cases] of Object.entries(attempts))
@@ -165,7 +165,7 @@ describeOnHosts(hostKinds, 'an agent has no way to', (kind) => {
     })
 
   // That of a machine lies on a disk that its commands do not see.
-  it.skipIf(!kind.runsAnyGuest)(
+  it.skipIf(kind.ownKernel)(
     'the guest program: change it, or put another in its place',
     async () => {
       const digest = async () =>

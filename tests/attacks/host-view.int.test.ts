@@ -23,11 +23,9 @@ import { sights } from './sights.ts'
 const secret = `secret-${process.pid}`
 const asRoot = process.getuid?.() === 0
 
-/** A machine has a kernel and a system of its own: what of a host could be in sight is not there. */
-const sharingKinds = hostKinds.filter(({ name }) => name in sights)
-
-describeOnHosts(sharingKinds, 'inside a sandbox', (kind) => {
+describeOnHosts(hostKinds, 'inside a sandbox', (kind) => {
   const scene = openHostScene(kind)
+  const hasImage = kind.bootsImages || kind.ownKernel
   const sight = sights[kind.name] ?? expect.unreachable(kind.name)
   beforeAll(() => writeFile(join(scene.host.home, secret), 'the key to everything'))
 
@@ -35,9 +33,11 @@ describeOnHosts(sharingKinds, 'inside a sandbox', (kind) => {
     const box = shareAttackBox(scene)
 
     it.each(
-      kind.bootsImages
-        ? // What an image has of these is its own.
-          ['/etc/shadow', '/etc/machine-id', '/var/lib/docker', '/run/docker', '/lost+found']
+      hasImage
+        ? // What an image has of these is its own, as is what the file system of its disk adds.
+          ['/etc/shadow', '/etc/machine-id', '/var/lib/docker', '/run/docker'].concat(
+            kind.ownKernel ? [] : ['/lost+found'],
+          )
         : [
             '/etc/shadow',
             '/etc/hostname',
@@ -117,7 +117,7 @@ describeOnHosts(sharingKinds, 'inside a sandbox', (kind) => {
     })
   })
 
-  describe('host paths that were asked for', () => {
+  describe.runIf(kind.lends)('host paths that were asked for', () => {
     afterEach(() => scene.host.tidy())
 
     const directory = async () => {
@@ -305,7 +305,7 @@ describeOnHosts(sharingKinds, 'inside a sandbox', (kind) => {
       expect((await neighbour.sh('exit 0')).exit.code).toBe(0)
     })
 
-    it.runIf(asRoot && !kind.bootsImages)(
+    it.runIf(asRoot && !hasImage)(
       'run as a host user of their own, another for each sandbox',
       async () => {
         const hostUids = async () => {
@@ -367,7 +367,7 @@ describeOnHosts(sharingKinds, 'inside a sandbox', (kind) => {
       expect(stdout.toString().replace(/^0+\n?$/, '')).toBe('')
     })
 
-    it.runIf(!kind.bootsImages)('offer no /sys and no cgroup file', async () => {
+    it.runIf(!hasImage)('offer no /sys and no cgroup file', async () => {
       expect((await box().sh('cat /sys/* /sys/fs/cgroup/*')).exit.code).not.toBe(0)
       const { stdout } = await box().sh('cut -d" " -f2,3 /proc/mounts')
       expect(stdout.toString()).not.toMatch(/cgroup|sysfs/)

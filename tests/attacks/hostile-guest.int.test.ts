@@ -1,51 +1,33 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LimitCause, Sandbox } from '@aegis/core'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { hostKinds } from '../contract/hosts/host-kinds.ts'
 import { never } from '../contract/hosts/host-scene.ts'
-import { describeOnHosts, type SandboxHost } from '../contract/hosts/sandbox-host.ts'
+import { qemuHostKind } from '../contract/hosts/machine-host.ts'
+import {
+  describeOnHosts,
+  type SandboxHost,
+  type SandboxHostKind,
+} from '../contract/hosts/sandbox-host.ts'
 import { collect } from '../contract/sandbox-driver.ts'
+import { whyNotNow } from '../engine/requirements.ts'
+import { compilePayload } from './attack-box.ts'
 
-/** In a machine the guest is the first process: a script in its place would have no interpreter. */
-const kinds = hostKinds.filter(({ runsAnyGuest }) => runsAnyGuest)
+/** The ways to break the wire protocol, by when. See payloads/hostile-guest.c. */
+interface Modes {
+  readonly untrusted: readonly string[]
+  readonly unproven: readonly (readonly [mode: string, outcome: object])[]
+  readonly ending: readonly (readonly [mode: string, cause: LimitCause])[]
+  readonly cheating: readonly string[]
+}
 
-describeOnHosts(kinds, 'a guest that was taken over', (kind) => {
-  let directory: string
-  let payload: string
-  beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'aegis-hostile-'))
-    payload = await readFile(new URL('./payloads/hostile-guest.cjs', import.meta.url), 'utf8')
-  })
-  afterAll(() => rm(directory, { recursive: true, force: true }))
+const refusedStep = { code: 'guest.reseed', details: { step: 'reseed', errno: 'EPERM' } }
+const showsNothing = { code: 'guest.lost', details: { cause: 'protocol_violation' } }
 
-  const openWith = async (mode: string): Promise<SandboxHost> => {
-    const guestPath = join(directory, mode)
-    const program = payload.replace("'MODE'", `'${mode}'`).replace('NODE', kind.nodePath ?? '')
-    await writeFile(guestPath, program, { mode: 0o755 })
-    const host = await kind.open({
-      guestPath,
-      helloTimeoutMs: 1500,
-      pingIntervalMs: 100,
-      pingTimeoutMs: 500,
-    })
-    onTestFinished(() => host[Symbol.asyncDispose]())
-    return host
-  }
-  const boot = async (host: SandboxHost): Promise<Sandbox> => {
-    const sandbox = await host.runtime.boot(host.spec(), never)
-    onTestFinished(() => sandbox[Symbol.asyncDispose]())
-    return sandbox
-  }
-  const expectAllSettled = async (host: SandboxHost, sandbox: Sandbox) => {
-    const ended = { kind: 'unavailable', code: 'sandbox.ended' }
-    await expect(sandbox.readFile('/tmp/x', 1, never)).rejects.toMatchObject(ended)
-    await sandbox[Symbol.asyncDispose]()
-    await host.expectNothingLeft()
-  }
-
-  it.each([
+const all: Modes = {
+  untrusted: [
     'silent',
     'garbage',
     'zeros',
@@ -53,18 +35,12 @@ describeOnHosts(kinds, 'a guest that was taken over', (kind) => {
     'future-version',
     'hello-and-hang',
     'half-a-hello',
-    // Of a container the host asks for a file before it takes it for booted.
-    ...(kind.bootsImages ? ['keep-files'] : []),
-  ])('before it is trusted with anything makes the boot fail and leaves nothing: %s', async (mode) => {
-    const host = await openWith(mode)
-    await expect(host.runtime.boot(host.spec(), never)).rejects.toMatchObject({
-      name: 'AegisError',
-      kind: expect.stringMatching(/unavailable|timeout|unsupported/),
-    })
-    await host.expectNothingLeft()
-  })
-
-  it.each<[string, LimitCause]>([
+  ],
+  unproven: [
+    ['reseed-refused', refusedStep],
+    ['no-reseed', showsNothing],
+  ],
+  ending: [
     ['vanish', 'sandbox_lost'],
     ['ignore-pings', 'guest_unresponsive'],
     ['hello-again', 'protocol_violation'],
@@ -90,7 +66,105 @@ describeOnHosts(kinds, 'a guest that was taken over', (kind) => {
     ['notice-of-connections-flood', 'protocol_violation'],
     ['notice-flood', 'protocol_violation'],
     ['notice-with-controls', 'protocol_violation'],
-  ])('ends its own sandbox and nothing else: %s is %s', async (mode, cause) => {
+  ],
+  cheating: [
+    'started-twice',
+    'output-before-start',
+    'huge-credit',
+    'negative-credit',
+    'zero-credit',
+    'ignore-window',
+    'crumb-flood',
+    'data-after-end',
+    'exit-twice',
+    'odd-exit',
+  ],
+}
+
+/** One of each, for a kind of which all take minutes. */
+const telling: Modes = {
+  untrusted: [],
+  unproven: all.unproven,
+  ending: [['oversized-frame', 'protocol_violation']],
+  cheating: ['ignore-window'],
+}
+
+describeOnHosts(hostKinds, 'a guest that was taken over', (kind) => describeModes(kind, all))
+if (whyNotNow())
+  describeOnHosts([qemuHostKind], 'a guest that was taken over, in some ways', (kind) =>
+    describeModes(kind, telling),
+  )
+
+function describeModes(kind: SandboxHostKind, modes: Modes): void {
+  let directory: string
+  let payload: Buffer
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'aegis-hostile-'))
+    payload = Buffer.from(await compilePayload('hostile-guest'))
+  })
+  afterAll(() => rm(directory, { recursive: true, force: true }))
+
+  const openWith = async (mode: string): Promise<SandboxHost> => {
+    const guestPath = join(directory, mode)
+    const program = Buffer.from(payload)
+    program.write(`${mode}\0`, program.indexOf('MODE'.repeat(8)), 'latin1')
+    await writeFile(guestPath, program, { mode: 0o755 })
+    const host = await kind.open({
+      guestPath,
+      helloTimeoutMs: 1500,
+      pingIntervalMs: 100,
+      pingTimeoutMs: 500,
+    })
+    onTestFinished(() => host[Symbol.asyncDispose]())
+    return host
+  }
+  const boot = async (host: SandboxHost): Promise<Sandbox> => {
+    const sandbox = await host.runtime.boot(host.spec(), never)
+    onTestFinished(() => sandbox[Symbol.asyncDispose]())
+    return sandbox
+  }
+  const expectAllSettled = async (host: SandboxHost, sandbox: Sandbox) => {
+    const ended = { kind: 'unavailable', code: 'sandbox.ended' }
+    await expect(sandbox.readFile('/tmp/x', 1, never)).rejects.toMatchObject(ended)
+    await sandbox[Symbol.asyncDispose]()
+    await host.expectNothingLeft()
+  }
+
+  it.each([
+    ...modes.untrusted,
+    // Of a container the host asks for a file before it takes it for booted.
+    ...(kind.bootsImages ? ['keep-files'] : []),
+  ])('before it is trusted with anything makes the boot fail and leaves nothing: %s', async (mode) => {
+    const host = await openWith(mode)
+    await expect(host.runtime.boot(host.spec(), never)).rejects.toMatchObject({
+      name: 'AegisError',
+      kind: expect.stringMatching(/unavailable|timeout|unsupported/),
+    })
+    await host.expectNothingLeft()
+  })
+
+  it.each(
+    kind.ownKernel ? modes.unproven : [],
+  )('that proves no fresh random numbers is refused for just that, and leaves nothing: %s', async (mode, outcome) => {
+    const host = await openWith(mode)
+    await expect(host.runtime.boot(host.spec(), never)).rejects.toMatchObject({
+      name: 'AegisError',
+      kind: 'unavailable',
+      ...outcome,
+    })
+    await host.expectNothingLeft()
+  })
+
+  it.runIf(kind.ownKernel)('that shows the random numbers of another one is refused', async () => {
+    const host = await openWith('same-numbers')
+    await boot(host)
+    await expect(boot(host)).rejects.toMatchObject({
+      code: 'guest.reseed',
+      details: { step: 'proof' },
+    })
+  })
+
+  it.each(modes.ending)('ends its own sandbox and nothing else: %s is %s', async (mode, cause) => {
     const host = await openWith(mode)
     const outcome = await boot(host).catch((error: Error) => error)
     // It may be as quick as the boot itself.
@@ -102,18 +176,7 @@ describeOnHosts(kinds, 'a guest that was taken over', (kind) => {
     await host.expectNothingLeft()
   })
 
-  it.each([
-    'started-twice',
-    'output-before-start',
-    'huge-credit',
-    'negative-credit',
-    'zero-credit',
-    'ignore-window',
-    'crumb-flood',
-    'data-after-end',
-    'exit-twice',
-    'odd-exit',
-  ])('settles the commands it cheats: %s', async (mode) => {
+  it.each(modes.cheating)('settles the commands it cheats: %s', async (mode) => {
     const host = await openWith(mode)
     const sandbox = await boot(host)
     const command = { argv: ['true'] as const, env: { PATH: kind.path }, cwd: '/' }
@@ -136,4 +199,4 @@ describeOnHosts(kinds, 'a guest that was taken over', (kind) => {
     expect(await sandbox.ended).toBeUndefined()
     await host.expectNothingLeft()
   })
-})
+}

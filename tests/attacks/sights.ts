@@ -44,4 +44,13 @@ export const sights: Readonly<Record<string, Sight>> = {
     invented: ['/proc/cmdline'],
     guestStays: false,
   },
+  'firecracker/qemu': {
+    identity: /^sandbox\nroot:[\s\S]*\n1000\n1000\n$/,
+    writable: ['pts/ptmx'],
+    // Nothing is.
+    lent: /^$/,
+    untold: /^$/,
+    invented: [],
+    guestStays: true,
+  },
 }

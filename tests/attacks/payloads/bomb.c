@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -132,7 +133,16 @@ static const struct {
     KIND(pipes),        KIND(tiny_files),         KIND(deep_directories),
 };
 
+/* As many descriptors as may be had at all, so that they are not what ends it. */
+static void raise_own_limit(void) {
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int main(int argc, char **argv) {
+  raise_own_limit();
   if (argc == 3) zombies_wanted = atol(argv[2]);
   for (size_t i = 0; argc >= 2 && i < sizeof kinds / sizeof *kinds; i++)
     if (strcmp(argv[1], kinds[i].name) == 0) return kinds[i].go();

@@ -24,7 +24,7 @@ const container = {
   guestPlace: '/.aegis/guest',
   bootsImages: true,
   lends: true,
-  runsAnyGuest: true,
+  ownKernel: false,
   slowness: 1,
   hostCores: 1,
 } as const

@@ -15,7 +15,7 @@ export const fakeHostKind: SandboxHostKind = {
   terminalsAct: true,
   bootsImages: false,
   lends: true,
-  runsAnyGuest: true,
+  ownKernel: false,
   slowness: 1,
   hostCores: 1,
   async open() {

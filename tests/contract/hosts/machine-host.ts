@@ -28,7 +28,7 @@ export const qemuHostKind: SandboxHostKind = {
   terminalsAct: true,
   bootsImages: false,
   lends: false,
-  runsAnyGuest: false,
+  ownKernel: true,
   slowness: 12,
   hostCores: 4,
   open: (options) => openMachineHost(options),

@@ -29,7 +29,7 @@ export const processHostKind: SandboxHostKind = {
   terminalsAct: true,
   bootsImages: false,
   lends: true,
-  runsAnyGuest: true,
+  ownKernel: false,
   slowness: 1,
   hostCores: 1,
   open: (options) => openProcessHost(options),

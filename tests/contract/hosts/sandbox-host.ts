@@ -29,8 +29,8 @@ export interface SandboxHostKind {
   readonly bootsImages: boolean
   /** Whether host paths can be lent to its sandboxes. */
   readonly lends: boolean
-  /** Whether any program of the host can take the guest's place; else only one made for it. */
-  readonly runsAnyGuest: boolean
+  /** Whether each has a kernel of its own, whose first process is the guest: no script can be that. */
+  readonly ownKernel: boolean
   /** How much slower than a process a sandbox is, for deadlines and pauses. */
   readonly slowness: number
   /** How much of a host's core may be used for each core of a limit: 1 but where one is emulated. */
@@ -85,7 +85,7 @@ export interface ImageFile {
   readonly mode: number
 }
 
-/** Writes a suite once, to be run on each of these kinds of host that can be had here. */
+/** Writes a suite once, to be run on each of these kinds of host that can be had here, the slow ones with patience. */
 export function describeOnHosts(
   kinds: readonly SandboxHostKind[],
   title: string,
@@ -93,6 +93,9 @@ export function describeOnHosts(
 ): void {
   for (const kind of kinds) {
     const why = kind.whyNot()
-    describe.skipIf(why)(`${kind.name}: ${title}${why ? ` (${why})` : ''}`, () => suite(kind))
+    const timeout = 30_000 * Math.min(kind.slowness, 4)
+    describe.skipIf(why)(`${kind.name}: ${title}${why ? ` (${why})` : ''}`, { timeout }, () =>
+      suite(kind),
+    )
   }
 }

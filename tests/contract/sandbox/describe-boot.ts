@@ -91,7 +91,7 @@ export function describeBoot(scene: HostScene): void {
 
       it.each([
         0, 3, 10, 20, 35, 50, 65, 80, 90, 100,
-      ])('after %i %% of its time leaves nothing, and the id is free', async (percent) => {
+      ])('after %i percent of its time leaves nothing, and the id is free', async (percent) => {
         const spec = scene.host.spec()
         const cancel = new AbortController()
         const timer = setTimeout(
