@@ -12,6 +12,7 @@ import {
   sandboxId,
 } from '@aegis/core'
 import {
+  type GuestKernel,
   openFirecrackerRuntime,
   openKernelStore,
   openQemuMonitor,
@@ -27,6 +28,8 @@ const never = new AbortController().signal
 export interface MachineRuntime extends AsyncDisposable {
   readonly runtime: SandboxRuntime
   readonly snapshots: SandboxSnapshots
+  /** What the machines boot. */
+  readonly kernel: GuestKernel
 }
 
 export async function openMachineRuntime(): Promise<MachineRuntime> {
@@ -62,6 +65,7 @@ export async function openMachineRuntime(): Promise<MachineRuntime> {
   return {
     runtime,
     snapshots: runtime.snapshots,
+    kernel: await kernels.current(),
     async [Symbol.asyncDispose]() {
       await runtime[Symbol.asyncDispose]()
       await rm(home, { recursive: true, force: true })
