@@ -39,13 +39,14 @@ export async function openMonitor(
       signal,
     )
   }
-  const { qemu_path: qemuPath } = runtime.firecracker
+  const { qemu_path: qemuPath, qemu_vsock_path: vsockPath } = runtime.firecracker
   return openQemuMonitor(
     {
       ...options,
       // Code was seen to run on it: that a machine can be made there would prove nothing.
       kvm: kvm.state === 'usable',
       ...(qemuPath !== undefined && { qemuPath }),
+      ...(vsockPath !== undefined && { vsockPath }),
     },
     signal,
   )

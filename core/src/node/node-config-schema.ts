@@ -72,6 +72,11 @@ export const runtimeConfigSchema = knownKeys({
       .default(8)
       .describe('Machines that Firecracker starts at the same time; others wait'),
     qemu_path: line().optional().describe('Absent: /usr/bin/qemu-system-x86_64'),
+    qemu_vsock_path: line()
+      .optional()
+      .describe(
+        'A vhost-device-vsock, to try what Firecracker does without KVM: machines of QEMU call over vsock, and make no snapshots. Absent: over a port of a console',
+      ),
     snapshots: wholeNumber(0, 10_000)
       .default(16)
       .describe(

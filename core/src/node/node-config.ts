@@ -82,6 +82,8 @@ export interface RuntimeConfig {
     readonly chroot_base?: string | undefined
     readonly starts_at_once: number
     readonly qemu_path?: string | undefined
+    /** A vhost-device-vsock, for QEMU. */
+    readonly qemu_vsock_path?: string | undefined
     /** Most that are kept. */
     readonly snapshots: number
   }

@@ -1,4 +1,4 @@
-import { guestArguments } from '../guest/guest-arguments.ts'
+import { guestArguments, vsockPort } from '../guest/guest-arguments.ts'
 import type { GuestKernel, MachinePlan } from '../machine/machine-plan.ts'
 import type { ApiClient } from './api-client.ts'
 import type { RateLimiter, RequestBody } from './api-schema.ts'
@@ -16,9 +16,6 @@ export const inJail = {
   state: 'state',
   memory: 'memory',
 } as const
-
-/** The port of the host that the guest connects to. */
-export const wirePort = 1024
 
 /** The guest's own number; each Firecracker has a network of its own for it. */
 const guestCid = 3
@@ -92,7 +89,7 @@ export function kernelArguments(
     ...['8250.nr_uarts=0', 'i8042.noaux', 'i8042.nomux', 'i8042.dumbkbd', 'swiotlb=noforce'],
     'random.trust_cpu=on',
     ...kernel.arguments,
-    ...guestArguments({ ...guest, wire: { kind: 'vsock', port: wirePort } }),
+    ...guestArguments({ ...guest, wire: { kind: 'vsock', port: vsockPort } }),
   ]
 }
 

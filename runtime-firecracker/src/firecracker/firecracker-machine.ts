@@ -10,6 +10,7 @@ import {
   type UserLeases,
 } from '@aegis/sandbox'
 import { disarm } from '../disarm.ts'
+import { vsockPort } from '../guest/guest-arguments.ts'
 import type { MachinePlan } from '../machine/machine-plan.ts'
 import type { Machine, MachineEnd, MachineSnapshot } from '../machine/monitor.ts'
 import { residentBytesOf } from '../machine/resident-bytes.ts'
@@ -21,7 +22,6 @@ import {
   machineRequests,
   restoreRequest,
   sinkRequests,
-  wirePort,
 } from './configure-machine.ts'
 import type { Jail, Jails } from './jail.ts'
 import { apiSocket, jailerArguments } from './jailer-arguments.ts'
@@ -78,7 +78,7 @@ export async function startMachine(
   // Before anything runs in it, the path cannot lead elsewhere; it may be longer than a socket's.
   const root = await open(jail.root)
   steps.defer(() => root.close())
-  const calls = steps.use(await openCallSocket(jail.root, `${inJail.vsock}_${wirePort}`, uid))
+  const calls = steps.use(await openCallSocket(jail.root, `${inJail.vsock}_${vsockPort}`, uid))
   const { sinks } = steps.use(await openSinks(jail.root, ['log', 'metrics'], uid, wordsBytes))
   const limits = limitsOf(plan)
   const group = await host.limits.create(plan.id, limits)

@@ -7,6 +7,9 @@ export type GuestWire =
   /** A port of a virtio console has this name. */
   | { readonly kind: 'port'; readonly name: string }
 
+/** Where the host waits for a guest that calls over vsock. */
+export const vsockPort = 1024
+
 /** What the guest learns from its kernel's command line; all else comes over the wire. */
 export interface GuestArguments {
   readonly wire: GuestWire

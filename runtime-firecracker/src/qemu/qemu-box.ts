@@ -18,13 +18,21 @@ export interface QemuBoxInput {
   readonly qmpPath: string
   /** The daemon's socket for the state, of a machine that a snapshot will be made of. */
   readonly statePath?: string | undefined
-  /** A directory of QEMU's own, where it listens for the state it is to continue from. */
+  /**
+   * A directory of the machine's own, where QEMU listens for the state it is to continue from, and where
+   * its vsock device does for QEMU.
+   */
   readonly ownDirectory?: string | undefined
   readonly memory?: { readonly path: string; readonly writable: boolean } | undefined
   /** A node of /dev/kvm that QEMU's user may use. */
   readonly kvmPath?: string
   /** Whether the launcher stages what QEMU's own user could not reach. */
   readonly staged: boolean
+}
+
+export interface VsockBoxInput extends Pick<QemuBoxInput, 'system' | 'staged'> {
+  readonly vsockPath: string
+  readonly ownDirectory: string
 }
 
 export interface QemuBox {
@@ -37,21 +45,10 @@ export interface QemuBox {
  * the guest into QEMU finds no network, no other process, no file of the host, and no rights.
  */
 export function planQemuBox(input: QemuBoxInput): QemuBox {
-  const { plan, system, memory } = input
-  const stages: Stage[] = []
-  const from = (path: string): string => {
-    if (!input.staged) return path
-    stages.push({ path, use: 'stage' })
-    return `/tmp/${stages.length - 1}`
-  }
-  const bind = (path: string | undefined, inside: string, writable = false): readonly string[] =>
-    path === undefined ? [] : [writable ? '--bind' : '--ro-bind', from(path), inside]
+  const { plan, memory } = input
   const { kernel, disks } = plan
-  const bwrap = [
-    ...isolation,
-    ...system.readOnly.flatMap((path) => ['--ro-bind', path, path]),
-    ...system.links.flatMap(({ path, target }) => ['--symlink', target, path]),
-    ...['--dev', '/dev'],
+  const { qemuPath: program } = input
+  return planBox({ ...input, program }, ({ from, bind }) => [
     ...bind(kernel.path, inBox.kernel),
     ...bind(kernel.initramfs, inBox.initramfs),
     ...bind(disks.guest.path, inBox.guest),
@@ -62,9 +59,50 @@ export function planQemuBox(input: QemuBoxInput): QemuBox {
     ...(memory ? bind(memory.path, inBox.memory, memory.writable) : []),
     ...bind(input.ownDirectory, inBox.own, true),
     ...(input.kvmPath === undefined ? [] : ['--dev-bind', from(input.kvmPath), '/dev/kvm']),
+  ])
+}
+
+/**
+ * The box around the program that is the vsock device of a machine: it shares QEMU's memory, and is shut
+ * in as QEMU is. All it shares with QEMU besides is `ownDirectory`, where it makes its sockets.
+ */
+export function planVsockBox(input: VsockBoxInput): QemuBox {
+  const { vsockPath, ownDirectory } = input
+  const device = `guest-cid=3,socket=${inBox.vsockDevice},uds-path=${inBox.vsock}`
+  const program = inBox.vsockProgram
+  return planBox({ ...input, program, arguments: ['--vm', device] }, ({ bind }) => [
+    ...bind(vsockPath, inBox.vsockProgram),
+    ...bind(ownDirectory, inBox.own, true),
+  ])
+}
+
+interface Binds {
+  /** Where a path of the host lies for bubblewrap. */
+  from(path: string): string
+  bind(path: string | undefined, inside: string, writable?: boolean): readonly string[]
+}
+
+function planBox(
+  box: Pick<QemuBoxInput, 'system' | 'arguments' | 'staged'> & { readonly program: string },
+  mounts: (binds: Binds) => readonly string[],
+): QemuBox {
+  const stages: Stage[] = []
+  const from = (path: string): string => {
+    if (!box.staged) return path
+    stages.push({ path, use: 'stage' })
+    return `/tmp/${stages.length - 1}`
+  }
+  const bind: Binds['bind'] = (path, inside, writable = false) =>
+    path === undefined ? [] : [writable ? '--bind' : '--ro-bind', from(path), inside]
+  const bwrap = [
+    ...isolation,
+    ...box.system.readOnly.flatMap((path) => ['--ro-bind', path, path]),
+    ...box.system.links.flatMap(({ path, target }) => ['--symlink', target, path]),
+    ...['--dev', '/dev'],
+    ...mounts({ from, bind }),
     ...['--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/', '--'],
-    input.qemuPath,
-    ...input.arguments,
+    box.program,
+    ...box.arguments,
   ]
   return { stages, bwrap }
 }

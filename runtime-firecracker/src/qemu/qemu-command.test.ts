@@ -73,10 +73,22 @@ it.each([
 ] as const)('has the memory of a machine %s', (_, memory, opening, incoming) => {
   const args = qemuArguments({ ...command, memory })
   expect(after(args, '-object')).toEqual([
-    `memory-backend-file,id=memory,size=128M,mem-path=/m/memory,${opening}`,
+    `memory-backend-file,mem-path=/m/memory,${opening},id=memory,size=128M`,
   ])
   expect(after(args, '-incoming')).toEqual(incoming)
   expect(after(args, '-M').join()).toMatch(/,memory-backend=memory$/)
+})
+
+it('calls the host over vsock, through memory that is shared with the device', () => {
+  const vsock = { ...command, wire: 'vsock' } as const
+  const args = qemuArguments(vsock)
+  expect(after(args, '-device')).toContain(
+    'vhost-user-vsock-device,chardev=host,bus=virtio-mmio-bus.0',
+  )
+  expect(args.join(' ')).not.toContain('virtserialport')
+  expect(after(args, '-object')).toEqual(['memory-backend-memfd,share=on,id=memory,size=128M'])
+  expect(after(args, '-M').join()).toMatch(/,rtc=on,memory-backend=memory$/)
+  expect(kernelArguments(vsock)).toContain('aegis.wire=vsock:1024')
 })
 
 it('has ACPI only for a kernel that finds its disks there', () => {

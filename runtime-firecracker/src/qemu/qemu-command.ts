@@ -1,4 +1,4 @@
-import { guestArguments } from '../guest/guest-arguments.ts'
+import { guestArguments, vsockPort } from '../guest/guest-arguments.ts'
 import type { GuestKernel, MachinePlan } from '../machine/machine-plan.ts'
 
 /** Where the parts of a machine lie in the box that QEMU runs in. */
@@ -14,6 +14,12 @@ export const inBox = {
   state: '/m/state',
   own: '/m/own',
   incoming: '/m/own/incoming',
+  /** The program that is the vsock device of this machine. */
+  vsockProgram: '/m/vsock-device',
+  /** Where it waits for QEMU. */
+  vsockDevice: '/m/own/device',
+  /** Where it takes calls to the guest; those of the guest go to the same name with the port behind it. */
+  vsock: '/m/own/v.sock',
 } as const
 
 export interface QemuCommand {
@@ -26,14 +32,18 @@ export interface QemuCommand {
   readonly tscKhz: number | undefined
   /** Absent: anonymous memory. */
   readonly memory?: MemoryKind
+  /** What the wire goes over: a port of a virtio console (the default), or vsock as with Firecracker. */
+  readonly wire?: QemuWire
 }
+
+export type QemuWire = 'port' | 'vsock'
 
 /**
  * `file`: a file that a snapshot can be made of. `image`: copy-on-write over the file of a snapshot,
  * which is opened for reading. `copy`: the same over a file of its own, for a QEMU that opens no file
- * for reading whose image it changes.
+ * for reading whose image it changes. `shared`: with the program that is its vsock device.
  */
-export type MemoryKind = 'file' | 'image' | 'copy'
+export type MemoryKind = 'file' | 'image' | 'copy' | 'shared'
 
 /** Bytes of the last words of a guest's kernel that QEMU keeps. */
 export const consoleBytes = 16 << 10
@@ -43,10 +53,11 @@ export const wirePort = 'aegis.wire'
 
 /**
  * Arguments of one QEMU. The machine has processors, memory, three disks, a console that is kept in a
- * ring, and one port to the host; no network, no firmware tables, no other device.
+ * ring, and one way to the host; no network, no firmware tables, no other device.
  */
 export function qemuArguments(command: QemuCommand): readonly string[] {
-  const { acceleration, kernel, memory } = command
+  const { acceleration, kernel, wire = 'port' } = command
+  const memory = wire === 'vsock' ? 'shared' : command.memory
   const mebibytes = Math.ceil(command.memoryBytes / (1 << 20))
   return [
     ...['-M', machineType(kernel.needsAcpi === true, memory !== undefined)],
@@ -73,9 +84,7 @@ export function qemuArguments(command: QemuCommand): readonly string[] {
       '-device',
       'virtconsole,chardev=console',
     ],
-    // The launcher made the socket to the daemon our stdin. Only a device with an id is told of.
-    ...['-chardev', 'socket,id=host,fd=0'],
-    ...['-device', `virtserialport,id=wire,chardev=host,name=${wirePort}`],
+    ...wires[wire],
     ...['-chardev', `socket,id=qmp,path=${inBox.qmp}`, '-mon', 'chardev=qmp,mode=control'],
     ...(memory === 'image' || memory === 'copy' ? ['-incoming', 'defer'] : []),
   ]
@@ -83,7 +92,7 @@ export function qemuArguments(command: QemuCommand): readonly string[] {
 
 /** The guest's kernel: all that every guest gets, then what this one needs. */
 export function kernelArguments(command: QemuCommand): readonly string[] {
-  const { acceleration, tscKhz, kernel, guest } = command
+  const { acceleration, tscKhz, kernel, guest, wire = 'port' } = command
   return [
     ...['quiet', 'panic=-1', 'reboot=t', 'console=hvc0'],
     // Without a PIT and ACPI there is nothing to compare the time stamp counter with.
@@ -92,9 +101,27 @@ export function kernelArguments(command: QemuCommand): readonly string[] {
     // Nothing is speculated on a processor that is a program.
     ...(acceleration === 'tcg' ? ['mitigations=off'] : []),
     ...kernel.arguments,
-    ...guestArguments({ ...guest, wire: { kind: 'port', name: wirePort } }),
+    ...guestArguments({ ...guest, wire: guestWires[wire] }),
   ]
 }
+
+const wires: Readonly<Record<QemuWire, readonly string[]>> = {
+  port: [
+    // The launcher made the socket to the daemon our stdin. Only a device with an id is told of.
+    ...['-chardev', 'socket,id=host,fd=0'],
+    ...['-device', `virtserialport,id=wire,chardev=host,name=${wirePort}`],
+  ],
+  vsock: [
+    ...['-chardev', `socket,id=host,path=${inBox.vsockDevice}`],
+    // A fifth device would get the interrupt of the clock, without which kernels boot for seconds more.
+    ...['-device', 'vhost-user-vsock-device,chardev=host,bus=virtio-mmio-bus.0'],
+  ],
+}
+
+const guestWires = {
+  port: { kind: 'port', name: wirePort },
+  vsock: { kind: 'vsock', port: vsockPort },
+} as const
 
 /** Kernels that are told of their disks on the command line find none where there is ACPI. */
 const machineType = (acpi: boolean, ownMemory: boolean): string =>
@@ -116,10 +143,12 @@ const disk = (id: string, path: string, readOnly: boolean): readonly string[] =>
 ]
 
 const memoryBackend = (kind: MemoryKind, mebibytes: number): string =>
-  `memory-backend-file,id=memory,size=${mebibytes}M,mem-path=${inBox.memory},${opening[kind]}`
+  `${backends[kind]},id=memory,size=${mebibytes}M`
 
-const opening: Readonly<Record<MemoryKind, string>> = {
-  file: 'share=on',
-  image: 'share=off,readonly=on,rom=off',
-  copy: 'share=off',
+const file = `memory-backend-file,mem-path=${inBox.memory}`
+const backends: Readonly<Record<MemoryKind, string>> = {
+  file: `${file},share=on`,
+  image: `${file},share=off,readonly=on,rom=off`,
+  copy: `${file},share=off`,
+  shared: 'memory-backend-memfd,share=on',
 }

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { AegisError } from '@aegis/core'
 import {
   abortable,
-  type Box,
   type LimitBackend,
   type LimitGroup,
   startBox,
@@ -24,6 +23,7 @@ import { limitsOf } from './qemu-limits.ts'
 import { lendMemory, makeMemory, type QemuMemory } from './qemu-memory.ts'
 import { makeQmpClient, type QmpClient } from './qmp-client.ts'
 import { takeQemuSnapshot } from './take-qemu-snapshot.ts'
+import { startVsockDevice } from './vsock-device.ts'
 
 /** What the machines of one monitor share. */
 export interface QemuHost {
@@ -31,6 +31,8 @@ export interface QemuHost {
   readonly bwrapPath: string
   readonly qemuPath: string
   readonly opensImages: boolean
+  /** The program that is the vsock device of a machine. Absent: the wire is a port of a virtio console. */
+  readonly vsockPath: string | undefined
   readonly system: QemuSystem
   readonly acceleration: 'kvm' | 'tcg'
   readonly tscKhz: number | undefined
@@ -58,6 +60,7 @@ export async function startQemu(
   from: MachineSnapshot | undefined,
   signal: AbortSignal,
 ): Promise<Machine> {
+  if (host.vsockPath !== undefined && (from || plan.forSnapshot)) throw noSnapshotsOfVsock()
   await using steps = new AsyncDisposableStack()
   const started = performance.now()
   const lease = host.users && steps.use(host.users.take())
@@ -74,7 +77,10 @@ export async function startQemu(
     memory?.kind === 'file'
       ? steps.use(await openCallSocket(directory, 'state', lease?.uid))
       : undefined
-  const ownDirectory = from && (await makeOwn(join(directory, 'own'), lease?.uid))
+  const ownDirectory =
+    from || host.vsockPath !== undefined
+      ? await makeOwn(join(directory, 'own'), lease?.uid)
+      : undefined
   const kvm = host.acceleration === 'kvm' && {
     kvmPath: await makeKvmDevice(directory, lease?.uid),
   }
@@ -82,6 +88,19 @@ export async function startQemu(
   steps.defer(() => group.remove())
   signal.throwIfAborted()
 
+  const { vsockPath } = host
+  const device =
+    ownDirectory !== undefined && vsockPath !== undefined
+      ? steps.use(
+          await startVsockDevice(
+            {
+              ...{ ...host, vsockPath, ownDirectory, uid: lease?.uid, group },
+              timeoutMs: monitorTimeoutMs * host.patience,
+            },
+            signal,
+          ),
+        )
+      : undefined
   const { box, kill, gone } = startBoxedQemu(host, plan, group, {
     qmpPath: calls.path,
     uid: lease?.uid,
@@ -96,13 +115,19 @@ export async function startQemu(
     await box.exited
   })
 
+  // Neither is of use without the other.
+  void box.exited.then(() => device?.box.kill())
+  void device?.box.exited.then(kill)
+
   const words = { console: '' }
+  const lastWords = async () =>
+    disarm(`${words.console} ${await box.complaint} ${(await device?.box.complaint) ?? ''}`)
   let qmp: QmpClient | undefined
   const whyNot = async (cause: unknown): Promise<never> => {
     signal.throwIfAborted()
     if (qmp !== undefined && words.console === '') words.console = await readConsole(qmp)
     await kill()
-    throw await notBooted(plan, box, words.console, cause)
+    throw notBooted(plan, await lastWords(), cause)
   }
   const ended = box.exited.then(() => {
     throw new Error('QEMU ended')
@@ -114,7 +139,7 @@ export async function startQemu(
     whyNot,
   )
   const client = steps.use(qmp)
-  const opened = wireOpened(qmp)
+  const opened = device?.called ?? wireOpened(qmp).then(() => box.wire)
   const stopped = guestStopped(qmp, words).then(kill)
   await within(Promise.race([qmp.ready, ended]), host, monitorTimeoutMs, signal).catch(whyNot)
   const ready = performance.now()
@@ -125,20 +150,22 @@ export async function startQemu(
       .catch(whyNot)
   }
   const over = Promise.race([ended, stopped.then(() => ended)])
-  await within(Promise.race([opened, over]), host, kernelTimeoutMs, signal).catch(whyNot)
+  const wire = await within(Promise.race([opened, over]), host, kernelTimeoutMs, signal).catch(
+    whyNot,
+  )
 
   const end = box.exited.then(async (reason): Promise<MachineEnd> => {
     const { oomKills } = await group.hits().catch(() => ({ oomKills: 0 }))
     return {
       reason: words.console === '' ? `QEMU ${reason}` : 'The guest ended',
-      words: disarm(`${words.console} ${await box.complaint}`),
+      words: await lastWords(),
       outOfMemory: oomKills > 0,
     }
   })
   const resources = steps.move()
   let released: Promise<void> | undefined
   return {
-    wire: box.wire,
+    wire,
     ended: end,
     phases: { monitor: ready - started, [from ? 'restore' : 'kernel']: performance.now() - ready },
     residentBytes: () => residentBytesOf(group.procsFiles),
@@ -151,7 +178,7 @@ export async function startQemu(
         return { plan, ...(await takeQemuSnapshot(subject, directory, signal)) }
       } finally {
         // Of no use any more, even where the snapshot failed.
-        box.wire.destroy()
+        wire.destroy()
         await gone()
       }
     },
@@ -184,7 +211,12 @@ function startBoxedQemu(
       plan,
       system: host.system,
       qemuPath: host.qemuPath,
-      arguments: qemuArguments({ ...host, ...plan, ...(memory && { memory: memory.kind }) }),
+      arguments: qemuArguments({
+        ...host,
+        ...plan,
+        ...(memory && { memory: memory.kind }),
+        wire: host.vsockPath === undefined ? 'port' : 'vsock',
+      }),
       memory,
       staged: uid !== undefined,
     }),
@@ -224,13 +256,7 @@ async function within<T>(
   return abortable(promise, AbortSignal.any([signal, late]))
 }
 
-async function notBooted(
-  plan: MachinePlan,
-  box: Box,
-  console: string,
-  cause: unknown,
-): Promise<AegisError> {
-  const said = disarm(`${console} ${await box.complaint}`)
+function notBooted(plan: MachinePlan, said: string, cause: unknown): AegisError {
   const because = said === '' ? (cause instanceof Error ? cause.message : String(cause)) : said
   return new AegisError(
     'unavailable',
@@ -239,6 +265,13 @@ async function notBooted(
     { cause },
   )
 }
+
+const noSnapshotsOfVsock = (): AegisError =>
+  new AegisError(
+    'unsupported',
+    'snapshot.unsupported',
+    'QEMU keeps no machine whose vsock device is another program. Leave out spec.runtime.firecracker.qemu_vsock_path, or set snapshots: 0 beside it',
+  )
 
 const noSnapshots = ({ id }: MachinePlan): AegisError =>
   new AegisError(

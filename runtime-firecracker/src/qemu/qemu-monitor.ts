@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { access } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AegisError, type HostFinding } from '@aegis/core'
 import { claimUsers, defaultUidRange, openLimits, type UidRange } from '@aegis/sandbox'
@@ -20,6 +21,11 @@ export interface QemuMonitorOptions {
   readonly bwrapPath?: string
   /** Default `/usr/bin/qemu-system-x86_64`. */
   readonly qemuPath?: string
+  /**
+   * A `vhost-device-vsock`: machines then call the host over vsock, as those of Firecracker do, and make
+   * no snapshots. Default: none, their wire is a port of a virtio console.
+   */
+  readonly vsockPath?: string
   /** Whether code really runs on /dev/kvm here. */
   readonly kvm: boolean
   /** Host uids for machines when we are root. Default 65,536 from 1,900,000,000 on. */
@@ -33,7 +39,7 @@ const emulationPatience = 12
 
 /**
  * Opens QEMU as the monitor of this node.
- * @throws AegisError `unsupported` / `qemu.absent`, `qemu.old` … · `exhausted` / `users.exhausted`
+ * @throws AegisError `unsupported` / `qemu.absent`, `qemu.old`, `qemu.vsock` … · `exhausted` / `users.exhausted`
  */
 export async function openQemuMonitor(
   options: QemuMonitorOptions,
@@ -45,6 +51,7 @@ export async function openQemuMonitor(
   await access(bwrapPath).catch((cause: unknown) => {
     throw noBox(bwrapPath, cause)
   })
+  const vsockPath = options.vsockPath === undefined ? undefined : await usable(options.vsockPath)
   const uidRange = options.uidRange ?? defaultUidRange
   const users = process.getuid?.() === 0 ? await claimUsers(uidRange) : undefined
   if (users) opening.use(users)
@@ -61,9 +68,9 @@ export async function openQemuMonitor(
   const patience = options.kvm ? 1 : emulationPatience
   const host: QemuHost = {
     ...{ launcherPath, bwrapPath, qemuPath: qemu.path, system, acceleration },
-    ...{ opensImages: qemu.opensImages, tscKhz, patience, limits, users, directories },
+    ...{ opensImages: qemu.opensImages, vsockPath, tscKhz, patience, limits, users, directories },
   }
-  const description = `QEMU ${qemu.version}, ${options.kvm ? 'KVM' : 'software emulation'}`
+  const description = `QEMU ${qemu.version}, ${options.kvm ? 'KVM' : 'software emulation'}${vsockPath === undefined ? '' : ', vsock'}`
 
   const resources = opening.move()
   return {
@@ -95,6 +102,20 @@ export async function openQemuMonitor(
       ]
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  }
+}
+
+async function usable(path: string): Promise<string> {
+  try {
+    await access(path, constants.X_OK)
+    return await realpath(path)
+  } catch (cause) {
+    throw new AegisError(
+      'unsupported',
+      'qemu.vsock',
+      `No vhost-device-vsock can be run at ${path}. Install it (cargo install vhost-device-vsock), or leave out spec.runtime.firecracker.qemu_vsock_path`,
+      { cause },
+    )
   }
 }
 
