@@ -13,6 +13,7 @@ import {
   translated,
 } from './engine-transport.ts'
 import { jsonLines } from './json-lines.ts'
+import { piecesOf } from './pieces-of.ts'
 
 /** The newest version of the API that this client knows, and the oldest with all it needs. */
 export const newestApi = '1.51'
@@ -139,12 +140,10 @@ async function* bytesOf(
   signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
   try {
-    for await (const bytes of incoming) yield bytes
+    yield* piecesOf(incoming)
   } catch (cause) {
     signal.throwIfAborted()
     throw translated(endpoint, cause)
-  } finally {
-    incoming.destroy()
   }
 }
 
