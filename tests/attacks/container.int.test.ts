@@ -5,7 +5,7 @@ import { openHostScene } from '../contract/hosts/host-scene.ts'
 import { describeOnHosts } from '../contract/hosts/sandbox-host.ts'
 import { compilePayload, openAttackBox, shareAttackBox } from './attack-box.ts'
 
-const containerKinds = hostKinds.filter((kind) => kind.bootsImages)
+const containerKinds = hostKinds.filter((kind) => kind.containers)
 
 describeOnHosts(containerKinds, 'inside a container', (kind) => {
   const scene = openHostScene(kind)

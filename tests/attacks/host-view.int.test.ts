@@ -25,7 +25,7 @@ const asRoot = process.getuid?.() === 0
 
 describeOnHosts(hostKinds, 'inside a sandbox', (kind) => {
   const scene = openHostScene(kind)
-  const hasImage = kind.bootsImages || kind.ownKernel
+  const hasImage = kind.bootsImages
   const sight = sights[kind.name] ?? expect.unreachable(kind.name)
   beforeAll(() => writeFile(join(scene.host.home, secret), 'the key to everything'))
 

@@ -133,7 +133,7 @@ function describeModes(kind: SandboxHostKind, modes: Modes): void {
   it.each([
     ...modes.untrusted,
     // Of a container the host asks for a file before it takes it for booted.
-    ...(kind.bootsImages ? ['keep-files'] : []),
+    ...(kind.containers ? ['keep-files'] : []),
   ])('before it is trusted with anything makes the boot fail and leaves nothing: %s', async (mode) => {
     const host = await openWith(mode)
     await expect(host.runtime.boot(host.spec(), never)).rejects.toMatchObject({

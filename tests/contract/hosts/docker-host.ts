@@ -23,6 +23,7 @@ const container = {
   nodePath: '/usr/bin/node',
   guestPlace: '/.aegis/guest',
   bootsImages: true,
+  containers: true,
   lends: true,
   ownKernel: false,
   slowness: 1,

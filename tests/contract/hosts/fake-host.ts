@@ -14,6 +14,7 @@ export const fakeHostKind: SandboxHostKind = {
   outlivesLimits: true,
   terminalsAct: true,
   bootsImages: false,
+  containers: false,
   lends: true,
   ownKernel: false,
   slowness: 1,

@@ -8,8 +8,9 @@ import { imageDisk } from '../../engine/image-disk.ts'
 import { whyNoQemu } from '../../engine/requirements.ts'
 import { posixCommands } from '../contract-commands.ts'
 import { specWith } from '../sandbox-driver.ts'
+import { openMachineDisks } from './machine-disks.ts'
 import { makeHost } from './make-host.ts'
-import { openRuntime, type RuntimeChoice } from './open-runtime.ts'
+import { type MachineDisk, openRuntime, type RuntimeChoice } from './open-runtime.ts'
 import { groupsOf, processesOf } from './process-host.ts'
 import type { GuestOptions, SandboxHost, SandboxHostKind } from './sandbox-host.ts'
 
@@ -26,7 +27,8 @@ export const qemuHostKind: SandboxHostKind = {
   guestPlace: '/aegis-guest',
   outlivesLimits: true,
   terminalsAct: true,
-  bootsImages: false,
+  bootsImages: true,
+  containers: false,
   lends: false,
   ownKernel: true,
   slowness: 12,
@@ -46,12 +48,14 @@ export async function openMachineHost({
     imageDisk('node'),
   ])
   const stateDirectory = join(home, 'runtime-firecracker')
+  const disks: Record<string, string | MachineDisk> = { node }
+  const images = openMachineDisks(join(home, 'images'), disks)
   const choice: RuntimeChoice = {
     runtime: 'firecracker',
     monitor: { stateDirectory, launcherPath, kvm: false },
     guestPath: guest,
     kernelDirectory,
-    images: { node },
+    images: disks,
     timing,
   }
   return makeHost({
@@ -59,6 +63,7 @@ export async function openMachineHost({
     runtime: await openRuntime(choice),
     home,
     choice,
+    images,
     spec: (overrides) =>
       specWith({
         interpreter: { language: 'javascript', version: '18', image: 'node' },
@@ -73,6 +78,9 @@ export async function openMachineHost({
       ])
       return [...groups, ...machines, ...disks, ...processes]
     },
-    close: () => rm(home, { recursive: true, force: true }),
+    async close() {
+      await images[Symbol.asyncDispose]()
+      await rm(home, { recursive: true, force: true })
+    },
   })
 }

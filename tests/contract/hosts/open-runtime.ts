@@ -6,6 +6,7 @@ import {
   parseEngineEndpoint,
 } from '@aegis/runtime-docker'
 import {
+  type MachineImage,
   openFirecrackerRuntime,
   openKernelStore,
   openQemuMonitor,
@@ -25,12 +26,14 @@ export type RuntimeChoice =
     }
   | ({ readonly runtime: 'firecracker' } & MachineChoice)
 
+export type MachineDisk = Pick<MachineImage, 'path' | 'fileSystem' | 'env'>
+
 export interface MachineChoice {
   readonly monitor: QemuMonitorOptions
   readonly guestPath: string
   readonly kernelDirectory: string
-  /** Disks of images, by name. */
-  readonly images: Readonly<Record<string, string>>
+  /** Disks of images, by name; a path alone is that of a disk of ext4. More may come later. */
+  readonly images: Readonly<Record<string, string | MachineDisk>>
   /** Where snapshots are kept. Absent: none are made. */
   readonly snapshotDirectory?: string
   readonly timing: {
@@ -67,9 +70,11 @@ async function openMachines(choice: MachineChoice): Promise<SandboxRuntime> {
     ...(directory && { snapshots: openSnapshotStore({ directory, key, most: 4 }) }),
     machineImages: {
       async open(id) {
-        const path = choice.images[id]
-        if (path === undefined) throw new AegisError('not-found', 'image.absent', `No image ${id}`)
-        return { path, fileSystem: 'ext4', env: {}, [Symbol.asyncDispose]: async () => {} }
+        const disk = choice.images[id]
+        if (disk === undefined) throw new AegisError('not-found', 'image.absent', `No image ${id}`)
+        const ext4 = { path: `${disk}`, fileSystem: 'ext4', env: {} } as const
+        const found = typeof disk === 'string' ? ext4 : disk
+        return { ...found, [Symbol.asyncDispose]: async () => {} }
       },
     },
     ...choice.timing,

@@ -28,6 +28,7 @@ export const processHostKind: SandboxHostKind = {
   outlivesLimits: true,
   terminalsAct: true,
   bootsImages: false,
+  containers: false,
   lends: true,
   ownKernel: false,
   slowness: 1,

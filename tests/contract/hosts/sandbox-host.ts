@@ -27,6 +27,8 @@ export interface SandboxHostKind {
   /** Whether terminals act on Ctrl-C and Ctrl-D, and tell of a new size. */
   readonly terminalsAct: boolean
   readonly bootsImages: boolean
+  /** Whether they are containers: an engine is near, and volumes of images have places of their own. */
+  readonly containers: boolean
   /** Whether host paths can be lent to its sandboxes. */
   readonly lends: boolean
   /** Whether each has a kernel of its own, whose first process is the guest: no script can be that. */

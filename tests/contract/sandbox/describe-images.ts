@@ -17,7 +17,10 @@ export function describeImages(scene: HostScene): void {
   const sh = async (sandbox: Sandbox, script: string) =>
     (await run(sandbox, ['/bin/sh', '-c', script])).stdout.toString()
 
-  describe('an image', () => {
+  /** An image may have to be made, and a disk of it. */
+  const patience = { timeout: 60_000 + 10_000 * kind.slowness }
+
+  describe('an image', patience, () => {
     tidyAfterEach(scene)
 
     it('brings its Node', async () => {
@@ -68,7 +71,7 @@ export function describeImages(scene: HostScene): void {
       expect(stdout.toString()).toMatch(/^[1-9]\d*\n\/workspace\n$/)
     })
 
-    it('gets no more disk by declaring a volume', async () => {
+    it.runIf(kind.containers)('gets no more disk by declaring a volume', async () => {
       const image = await images().make(['VOLUME /var/data', 'VOLUME /srv'])
       const sandbox = await scene.boot({
         interpreter: { language: 'none', version: '', image },
@@ -81,7 +84,7 @@ export function describeImages(scene: HostScene): void {
       }
     })
 
-    it('may already have what belongs to the sandbox', async () => {
+    it.runIf(kind.containers)('may already have what belongs to the sandbox', async () => {
       const files = ['/workspace/old', '/tmp/old', '/.aegis/guest'].map((path) => ({
         path,
         content: Buffer.from('of the image'),
@@ -95,7 +98,7 @@ export function describeImages(scene: HostScene): void {
     })
   })
 
-  describe('an image that wants a volume', () => {
+  describe.runIf(kind.containers)('an image that wants a volume', () => {
     it.each([
       '/',
       '/proc',
@@ -110,7 +113,7 @@ export function describeImages(scene: HostScene): void {
     })
   })
 
-  describe('an image with one program and nothing else', () => {
+  describe('an image with one program and nothing else', patience, () => {
     const shared = shareSandbox(scene, async () => ({
       interpreter: { language: 'none', version: '', image: await images().get('tiny') },
     }))
