@@ -7,7 +7,6 @@ import {
   type SandboxRuntime,
   type SandboxSnapshots,
   type SandboxSpec,
-  sandboxId,
 } from '@aegis/core'
 import { makeReseedProofs } from '@aegis/sandbox'
 import { bootMachine } from './boot-machine.ts'
@@ -118,9 +117,8 @@ export function openFirecrackerRuntime(options: FirecrackerRuntimeOptions): Sand
       ),
     async sweep(signal) {
       signal.throwIfAborted()
-      const keep = new Set([...live.keys()].map(sandboxId))
       // The monitors first: they still hold the disks open.
-      const machines = [...(await monitor.sweep(keep)), ...(await host.disks.sweep(keep))]
+      const machines = [...(await monitor.sweep(live)), ...(await host.disks.sweep(live))]
       return { removed: [...machines, ...((await host.snapshots?.sweep()) ?? [])] }
     },
     async diagnose(signal) {

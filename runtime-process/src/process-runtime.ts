@@ -125,7 +125,7 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
     },
     async sweep(signal) {
       signal.throwIfAborted()
-      const removed = [...(await limits.sweep(new Set(live.keys())))]
+      const removed = [...(await limits.sweep(live))]
       for (const name of await readdir(workspaces).catch(() => [])) {
         if (live.has(name)) continue
         await rm(join(workspaces, name), { recursive: true, force: true })

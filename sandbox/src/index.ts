@@ -5,6 +5,7 @@ export type {
   LimitBackend,
   LimitGroup,
   LimitHits,
+  Living,
   ProcessLimit,
 } from './box/limits/limit-group.ts'
 export { noHits } from './box/limits/limit-group.ts'

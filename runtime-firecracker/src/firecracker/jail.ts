@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { chmod, chown, copyFile, link, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { AegisError, type SandboxId } from '@aegis/core'
+import type { Living } from '@aegis/sandbox'
 
 /** Where one machine's Firecracker will see `/`. Filled before it starts; removed with all in it. */
 export interface Jail extends AsyncDisposable {
@@ -16,7 +17,7 @@ export interface Jail extends AsyncDisposable {
 export interface Jails {
   make(id: SandboxId, uid: number): Promise<Jail>
   /** Removes all but those to keep, and says which. Their processes must be gone. */
-  sweep(keep: ReadonlySet<string>): Promise<readonly string[]>
+  sweep(keep: Living): Promise<readonly string[]>
 }
 
 /**

@@ -2,6 +2,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'nod
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { AegisError, type Logger } from '@aegis/core'
+import { falseIfAbsent, isAbsence, noneIfAbsent } from '../absence.ts'
 import { type CacheRecord, diskFormat, parseCacheRecord } from './cache-record.ts'
 import { isAlive, processMark } from './process-mark.ts'
 
@@ -259,19 +260,6 @@ async function usesOf(entry: string): Promise<readonly string[]> {
 async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r')
   await directory.sync().finally(() => directory.close())
-}
-
-const isAbsence = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ENOENT'
-
-function noneIfAbsent(error: unknown): string[] {
-  if (isAbsence(error)) return []
-  throw error
-}
-
-function falseIfAbsent(error: unknown): false {
-  if (isAbsence(error)) return false
-  throw error
 }
 
 function falseIfThere(error: unknown): false {

@@ -1,13 +1,14 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SandboxId } from '@aegis/core'
+import type { Living } from '@aegis/sandbox'
 
 /** One directory per machine, for all that lies on the disk for its sake. */
 export interface MachineDirectories {
   make(id: SandboxId): Promise<string>
   remove(id: SandboxId): Promise<void>
   /** Removes all but those to keep, and says which. */
-  sweep(keep: ReadonlySet<string>): Promise<readonly string[]>
+  sweep(keep: Living): Promise<readonly string[]>
 }
 
 export function machineDirectories(parent: string): MachineDirectories {

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
-import type { BootPhases, HostFinding, SandboxId } from '@aegis/core'
+import type { BootPhases, HostFinding } from '@aegis/core'
+import type { Living } from '@aegis/sandbox'
 import type { MachinePlan } from './machine-plan.ts'
 
 /** How a monitor ended, and what the guest's kernel said last. */
@@ -59,6 +60,6 @@ export interface Monitor extends AsyncDisposable {
    */
   restore(snapshot: MachineSnapshot, plan: MachinePlan, signal: AbortSignal): Promise<Machine>
   /** Kills and removes what an earlier, crashed owner left, but for the machines to keep. */
-  sweep(keep: ReadonlySet<SandboxId>): Promise<readonly string[]>
+  sweep(keep: Living): Promise<readonly string[]>
   diagnose(signal: AbortSignal): Promise<readonly HostFinding[]>
 }

@@ -158,6 +158,7 @@ describe('a snapshot store', () => {
       await using _ = await store.workshop()
     }
     await store.workshop()
+    expect(await store.sweep()).toEqual([])
     expect(await openStore().sweep()).toHaveLength(1)
     expect(await readdir(directory)).toEqual([name])
     await expect(store.add(join(directory, 'nowhere'), about, never)).rejects.toMatchObject({

@@ -3,6 +3,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:f
 import { join } from 'node:path'
 import { AegisError, type AgentId, agentId, type SnapshotSubject } from '@aegis/core'
 import type { QuietGuest } from '@aegis/sandbox'
+import { falseIfAbsent, noneIfAbsent } from '../absence.ts'
 import { digestFile } from './file-digest.ts'
 import {
   differences,
@@ -73,6 +74,7 @@ export function openSnapshotStore(options: SnapshotStoreOptions): SnapshotStore 
   const traces = new Map<string, Trace>()
   const uses = new Map<string, number>()
   const doomed = new Set<string>()
+  const workshops = new Set<string>()
 
   const nameOf = ({ agentId, agentRevision }: Version) => `${agentId}.${agentRevision}`
   const at = (name: string) => join(directory, name)
@@ -154,11 +156,15 @@ export function openSnapshotStore(options: SnapshotStoreOptions): SnapshotStore 
     },
     async workshop() {
       await mkdir(directory, { recursive: true, mode: 0o700 })
-      const path = at(`.part-${randomUUID()}`)
-      await mkdir(path, { mode: 0o700 })
+      const name = `.part-${randomUUID()}`
+      workshops.add(name)
+      await mkdir(at(name), { mode: 0o700 })
       return {
-        directory: path,
-        [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+        directory: at(name),
+        async [Symbol.asyncDispose]() {
+          await rm(at(name), { recursive: true, force: true })
+          workshops.delete(name)
+        },
       }
     },
     async add(part, { agentId, agentRevision, facts, guest }, signal) {
@@ -222,8 +228,8 @@ export function openSnapshotStore(options: SnapshotStoreOptions): SnapshotStore 
     remove: (version) => discard(nameOf(version)),
     retain,
     async sweep() {
-      const left = (await readdir(directory).catch(noneIfAbsent)).filter((name) =>
-        /^\.(part|gone)-/.test(name),
+      const left = (await readdir(directory).catch(noneIfAbsent)).filter(
+        (name) => /^\.(part|gone)-/.test(name) && !workshops.has(name),
       )
       for (const name of left) await rm(at(name), { recursive: true, force: true })
       return left.map((name) => `half a snapshot ${at(name)}`)
@@ -265,17 +271,4 @@ async function writeWhole(path: string, text: string): Promise<void> {
   await using file = await open(path, 'wx', 0o400)
   await file.writeFile(text)
   await file.sync()
-}
-
-const isAbsence = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ENOENT'
-
-function noneIfAbsent(error: unknown): string[] {
-  if (isAbsence(error)) return []
-  throw error
-}
-
-function falseIfAbsent(error: unknown): false {
-  if (isAbsence(error)) return false
-  throw error
 }

@@ -34,6 +34,12 @@ export interface LimitGroup {
 
 export type LimitName = 'cpu' | 'memory' | 'pids'
 
+/**
+ * The names of what a sweep must spare, as they are when it has seen what is there: what begins
+ * meanwhile belongs to them.
+ */
+export type Living = Pick<ReadonlySet<string>, 'has'>
+
 /** Makes limit groups on one host. */
 export interface LimitBackend {
   /** What it is, for `aegis doctor`: `cgroup v2 at /sys/fs/cgroup/aegis`. */
@@ -43,7 +49,7 @@ export interface LimitBackend {
   readonly remedy: string | undefined
   create(id: SandboxId, limits: SandboxLimits): Promise<LimitGroup>
   /** Kills and removes every group of this home but the ones to keep; returns what it removed. */
-  sweep(keep: ReadonlySet<string>): Promise<readonly string[]>
+  sweep(keep: Living): Promise<readonly string[]>
   /** Removes the empty groups above those of sandboxes. */
   close(): Promise<void>
 }
