@@ -2,8 +2,14 @@ import { join } from 'node:path'
 import type { SandboxSpec } from '@aegis/core'
 import type { GuestSession, MachineGuest } from '@aegis/sandbox'
 import type { Machine } from './machine/monitor.ts'
-import { gatherParts, type MachineHost, type MachineParts, openSession } from './machine-host.ts'
-import { type MachineSandbox, makeMachineSandbox } from './machine-sandbox.ts'
+import {
+  gatherParts,
+  type MachineHost,
+  type MachineParts,
+  openSession,
+  sandboxOf,
+} from './machine-host.ts'
+import type { MachineSandbox } from './machine-sandbox.ts'
 import { makeScratchDisk } from './scratch-disk.ts'
 
 export interface BootedMachine extends MachineParts {
@@ -40,20 +46,7 @@ export async function bootMachine(
   const machine = steps.use(await host.monitor.boot(parts.plan, signal))
   const opened = performance.now()
   const session = await openSession(host, spec, machine, { ...(now && { now }) }, signal)
-  const resources = steps.move()
-  const sandbox = makeMachineSandbox({
-    spec,
-    session,
-    machine,
-    env: parts.image.env,
-    monitor: host.monitor.description,
-    bootPhases: {
-      prepare: prepared - started,
-      ...machine.phases,
-      hello: performance.now() - opened,
-    },
-    logger: host.logger,
-    release: () => resources.disposeAsync(),
-  })
+  const phases = { prepare: prepared - started, hello: performance.now() - opened }
+  const sandbox = sandboxOf(host, spec, { image: parts.image, machine, session, phases }, steps)
   return { ...parts, sandbox, session, machine }
 }

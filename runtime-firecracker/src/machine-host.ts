@@ -14,7 +14,7 @@ import type { MachineDirectories } from './machine/machine-directories.ts'
 import type { MachineImage, MachineImages } from './machine/machine-images.ts'
 import type { ChosenKernel, MachinePlan } from './machine/machine-plan.ts'
 import type { Machine, Monitor } from './machine/monitor.ts'
-import type { MachineLogger } from './machine-sandbox.ts'
+import { type MachineLogger, type MachineSandbox, makeMachineSandbox } from './machine-sandbox.ts'
 import type { SnapshotStore } from './snapshots/snapshot-store.ts'
 
 /** What all machines of one runtime share. */
@@ -105,6 +105,33 @@ export function openSession(
     },
     signal,
   ).catch((cause: unknown) => whyNot(spec, machine, signal, cause))
+}
+
+/** What a machine with a guest that is ready becomes; it owns what `steps` hold from now on. */
+export function sandboxOf(
+  host: MachineHost,
+  spec: SandboxSpec,
+  up: {
+    readonly image: MachineImage
+    readonly machine: Machine
+    readonly session: GuestSession
+    /** How long it took to get its parts, and from its wire to its guest, in milliseconds. */
+    readonly phases: { readonly prepare: number; readonly hello: number }
+  },
+  steps: AsyncDisposableStack,
+): MachineSandbox {
+  const { image, machine, session, phases } = up
+  const resources = steps.move()
+  return makeMachineSandbox({
+    spec,
+    session,
+    machine,
+    env: image.env,
+    monitor: host.monitor.description,
+    bootPhases: { prepare: phases.prepare, ...machine.phases, hello: phases.hello },
+    logger: host.logger,
+    release: () => resources.disposeAsync(),
+  })
 }
 
 /** Of agents' commands in every machine: not root, and nobody whom images know. */

@@ -7,8 +7,7 @@ import {
 } from '@aegis/core'
 import { type BootedMachine, bootMachine } from './boot-machine.ts'
 import type { MachinePlan } from './machine/machine-plan.ts'
-import { gatherParts, type MachineHost, openSession } from './machine-host.ts'
-import { makeMachineSandbox } from './machine-sandbox.ts'
+import { gatherParts, type MachineHost, openSession, sandboxOf } from './machine-host.ts'
 import { packScratch, unpackScratch } from './snapshots/scratch-archive.ts'
 import { digestContents, type SnapshotFacts } from './snapshots/snapshot-record.ts'
 import type { KeptSnapshot, SnapshotStore } from './snapshots/snapshot-store.ts'
@@ -112,21 +111,8 @@ async function wake(
   const session = await openSession(host, spec, machine, { restored: guest }, signal)
   const { standby } = session
   if (standby === undefined) throw nobodyWaits()
-  const resources = steps.move()
-  const sandbox = makeMachineSandbox({
-    spec,
-    session,
-    machine,
-    env: image.env,
-    monitor: host.monitor.description,
-    bootPhases: {
-      prepare: prepared - started,
-      ...machine.phases,
-      hello: performance.now() - opened,
-    },
-    logger: host.logger,
-    release: () => resources.disposeAsync(),
-  })
+  const phases = { prepare: prepared - started, hello: performance.now() - opened }
+  const sandbox = sandboxOf(host, spec, { image, machine, session, phases }, steps)
   return { sandbox, standby: sandbox.adopt(standby) }
 }
 

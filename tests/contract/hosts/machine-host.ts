@@ -2,6 +2,7 @@ import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { SandboxRuntime } from '@aegis/core'
 import { locateGuest, locateLauncher } from '@aegis/sandbox'
 import { testKernel } from '../../engine/guest-kernel.ts'
 import { imageDisk } from '../../engine/image-disk.ts'
@@ -36,10 +37,11 @@ export const qemuHostKind: SandboxHostKind = {
   open: (options) => openMachineHost(options),
 }
 
-export async function openMachineHost({
-  guestPath,
-  ...timing
-}: GuestOptions = {}): Promise<SandboxHost> {
+/** `disguise` changes what the host sees of its runtime. */
+export async function openMachineHost(
+  { guestPath, ...timing }: GuestOptions = {},
+  disguise: (runtime: SandboxRuntime) => SandboxRuntime = (same) => same,
+): Promise<SandboxHost> {
   const home = await realpath(await mkdtemp(join(tmpdir(), 'aegis-home-')))
   const [guest, launcherPath, kernelDirectory, node] = await Promise.all([
     guestPath ?? locateGuest({ buildDirectory }),
@@ -56,11 +58,12 @@ export async function openMachineHost({
     guestPath: guest,
     kernelDirectory,
     images: disks,
+    snapshotDirectory: join(home, 'snapshots'),
     timing,
   }
   return makeHost({
     kind: qemuHostKind,
-    runtime: await openRuntime(choice),
+    runtime: disguise(await openRuntime(choice)),
     home,
     choice,
     images,
