@@ -21,10 +21,10 @@ export async function saveState(
   file: FileHandle,
   signal: AbortSignal,
 ): Promise<void> {
-  await qmp.run('stop')
-  await agree(qmp)
+  await abortable(qmp.run('stop'), signal)
+  await abortable(agree(qmp), signal)
   const migrated = migrationOf(qmp)
-  await qmp.run('migrate', { uri: `unix:${inBox.state}` })
+  await abortable(qmp.run('migrate', { uri: `unix:${inBox.state}` }), signal)
   const failed = migrated.then(() => called)
   const socket = await abortable(Promise.race([called, failed]), signal)
   await pipeline(socket, bounded, file.createWriteStream(), { signal })
@@ -44,9 +44,9 @@ export async function loadState(
   await using state = await open(path)
   const { size } = await state.stat()
   if (size > stateBytesMax) throw tooLarge()
-  await agree(qmp)
+  await abortable(agree(qmp), signal)
   const migrated = migrationOf(qmp)
-  await qmp.run('migrate-incoming', { uri: `unix:${inBox.incoming}` })
+  await abortable(qmp.run('migrate-incoming', { uri: `unix:${inBox.incoming}` }), signal)
   const socket = await dial(directory, signal)
   try {
     // Why QEMU takes no more of it is told by its end.

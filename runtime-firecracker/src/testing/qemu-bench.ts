@@ -121,7 +121,12 @@ export async function openQemuBench(
     async killer(name) {
       const pids = await pidsOf(uidRange, name)
       return () => {
-        for (const pid of pids) process.kill(pid, 'SIGKILL')
+        for (const pid of pids)
+          try {
+            process.kill(pid, 'SIGKILL')
+          } catch {
+            // It went with the one before it.
+          }
       }
     },
     async leftovers() {
