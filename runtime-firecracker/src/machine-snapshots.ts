@@ -40,6 +40,7 @@ async function keep(
   signal: AbortSignal,
 ): Promise<void> {
   const guest = await session.quiesce(signal)
+  if (guest.standby === undefined) throw nobodyWaits()
   // Whatever comes of it, the machine does not go on.
   sandbox.retire()
   await using workshop = await host.snapshots.workshop()
@@ -130,4 +131,4 @@ function factsOf(host: MachineHost, plan: MachinePlan, subject: SnapshotSubject)
 }
 
 const nobodyWaits = (): AegisError =>
-  new AegisError('unavailable', 'snapshot.standby', 'Nothing waits in the snapshot for its task')
+  new AegisError('conflict', 'snapshot.standby', 'Nothing waits in the machine for its task')

@@ -94,6 +94,16 @@ describe('an agent on a runtime that makes snapshots', () => {
     expect(scene.snapshots.made).toHaveLength(2)
   })
 
+  it('is booted where the host is too full for its snapshot, which is kept', async () => {
+    const scene = await open()
+    await scene.plane.agents.deploy(aManifest('echo'))
+    await runOne(scene)
+    await idle(scene)
+    scene.snapshots.refusal = new AegisError('exhausted', 'machine.disk', 'The disk is full')
+    expect((await wayOf(scene))[0]).not.toHaveProperty('restored')
+    expect(scene.entries.map(({ type }) => type)).not.toContain('sandbox.snapshot-refused')
+  })
+
   it('is booted where none can be made, which is tried three times', async () => {
     const scene = await open()
     scene.snapshots.obstacle = new AegisError('conflict', 'guest.busy', 'It does not rest')

@@ -93,6 +93,12 @@ export function makeAgentSnapshots(deps: Deps): AgentSnapshots {
     void Promise.resolve().then(tidy)
   }
 
+  const setRevision = (agentId: AgentId, revision: number | undefined): void => {
+    revisions.set(agentId, revision)
+    for (const key of standings.keys()) if (key.startsWith(`${agentId} `)) standings.delete(key)
+    tidySoon()
+  }
+
   const record = (type: string, recipe: SandboxRecipe, about: object) => {
     const { agentId, agentRevision: revision, manifest } = recipe
     const data = { name: manifest.metadata.name, revision, ...about }
@@ -117,6 +123,8 @@ export function makeAgentSnapshots(deps: Deps): AgentSnapshots {
       await template.keep(subject, signal)
       await record('sandbox.snapshot-kept', recipe, { sandboxId: id })
       life.terminated()
+      // Another version may have come meanwhile, or the agent may have gone.
+      if (!isWanted(recipe.agentId, recipe.agentRevision)) tidySoon()
     } catch (error) {
       if (signal.aborted) life.terminated()
       else life.failed(messageOf(error))
@@ -170,27 +178,21 @@ export function makeAgentSnapshots(deps: Deps): AgentSnapshots {
         return await snapshots.restore(subject, spec, signal)
       } catch (error) {
         signal.throwIfAborted()
-        if (!(error instanceof AegisError)) throw error
-        // No fault of the snapshot, and none that it would save a boot from.
-        if (error.kind === 'exhausted') throw error
-        const { code, message: reason } = error
-        standingOf(recipe).isKept = false
-        await record('sandbox.snapshot-refused', recipe, { sandboxId: spec.id, code, reason })
         const { agentId, agentRevision } = recipe
-        logger.warn({ agentId, agentRevision, code, reason }, 'a snapshot was refused')
+        const about = { code: codeOf(error), reason: messageOf(error) }
+        logger.warn({ agentId, agentRevision, ...about }, 'a snapshot was not used')
+        // That the host is full is no fault of the snapshot.
+        if (error instanceof AegisError && error.kind === 'exhausted') return undefined
+        standingOf(recipe).isKept = false
+        await record('sandbox.snapshot-refused', recipe, { sandboxId: spec.id, ...about })
         return undefined
       }
     },
     welcome(agentId, revision) {
       if (revisions.get(agentId) === revision) return
-      revisions.set(agentId, revision)
-      for (const key of standings.keys()) if (key.startsWith(`${agentId} `)) standings.delete(key)
-      tidySoon()
+      setRevision(agentId, revision)
     },
-    dismiss(agentId) {
-      revisions.set(agentId, undefined)
-      tidySoon()
-    },
+    dismiss: (agentId) => setRevision(agentId, undefined),
     settle() {
       isSettled = true
       tidySoon()
@@ -208,6 +210,8 @@ function subjectOf(
 ): SnapshotSubject | undefined {
   return standby && { agentId, agentRevision, files, command: standby }
 }
+
+const codeOf = (error: unknown): string => (error instanceof AegisError ? error.code : 'internal')
 
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error)

@@ -17,8 +17,8 @@ export interface SandboxTemplate extends Sandbox {
   /**
    * Keeps the state that the sandbox is in, with its one command that waits, in place of an older
    * snapshot of the same agent. The template is of no use afterwards, but to be disposed.
-   * @throws AegisError `conflict` / `guest.busy` the command does not come to rest · `unavailable` /
-   * `snapshot.failed`
+   * @throws AegisError `conflict` / `guest.busy`, `snapshot.standby` the command does not come to rest,
+   * or has ended · `unavailable` / `snapshot.failed`
    */
   keep(subject: SnapshotSubject, signal: AbortSignal): Promise<void>
 }

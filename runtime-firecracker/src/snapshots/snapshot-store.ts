@@ -41,7 +41,7 @@ export interface SnapshotStore {
   has(version: Version): Promise<boolean>
   /** An empty directory for making one; disposing removes what is left of it. */
   workshop(): Promise<{ readonly directory: string } & AsyncDisposable>
-  /** Takes the files over from the workshop, seals them, and forgets other revisions of the agent. */
+  /** Takes the files over from the workshop, seals them, and forgets earlier revisions of the agent. */
   add(
     directory: string,
     about: Version & { readonly facts: SnapshotFacts; readonly guest: QuietGuest },
@@ -187,7 +187,7 @@ export function openSnapshotStore(options: SnapshotStoreOptions): SnapshotStore 
       if (doomed.has(name)) throw inUse(name)
       await rename(part, at(name))
       traces.set(name, await traceOf(at(name)))
-      await retain((id, revision) => id !== agentId || revision === agentRevision)
+      await retain((id, revision) => id !== agentId || revision >= agentRevision)
       await thin()
     },
     async open(version, facts, signal) {
