@@ -1,7 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { whyNoRegistry } from '../../../tests/engine/requirements.ts'
+import { makeCertificates } from '../../../tests/egress/world/certificates.ts'
+import { programPath, whyNoRegistry } from '../../../tests/engine/requirements.ts'
 import { openTestRegistry, registryCredentials } from '../../../tests/engine/test-registry.ts'
 import type { RegistryAuth } from '../images/docker-config.ts'
 import { openRegistryImages } from './registry-images.ts'
@@ -84,6 +90,9 @@ describe.skipIf(why)(
   },
 )
 
+const whyNoTls = programPath('openssl')
+  ? undefined
+  : 'openssl is not installed: apt-get install openssl'
 const layer = Buffer.alloc(300_000, 'layer')
 const json = (value: unknown) => Buffer.from(JSON.stringify(value))
 const describeBlob = (bytes: Buffer, mediaType = 'x') => ({
@@ -229,6 +238,30 @@ describe('images of a registry', () => {
     const other = fetchAll(`${reference}@sha256:${'a'.repeat(64)}`)
     await expect(other).rejects.toThrow('is something else')
   })
+
+  it.skipIf(whyNoTls)(
+    `come over TLS when its certificate is trusted, and not at all when it is not${whyNoTls ? ` (${whyNoTls})` : ''}`,
+    async () => {
+      const directory = await mkdtemp(join(tmpdir(), 'aegis-tls-'))
+      onTestFinished(() => rm(directory, { recursive: true }))
+      const { authority, cert, key } = await makeCertificates(directory, ['localhost'])
+      const served: string[] = []
+      const server = createTlsServer({ cert, key }, (request, response) => {
+        served.push(request.url ?? '')
+        const blob = [config, layer].find((one) => request.url?.endsWith(digestOf(one)))
+        response.end(request.url?.includes('/manifests/') ? manifest : blob)
+      })
+      await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve))
+      onTestFinished(() => void server.close())
+      const reference = `localhost:${(server.address() as AddressInfo).port}/team/agent`
+      await expect(fetchAll(reference)).rejects.toMatchObject({ code: 'image.network' })
+      expect(served).toEqual([])
+      const usual = getCACertificates('default')
+      setDefaultCACertificates([...usual, authority])
+      onTestFinished(() => setDefaultCACertificates(usual))
+      expect((await fetchAll(reference)).includes(layer)).toBe(true)
+    },
+  )
 
   it('are fetched no further once nobody wants them', async () => {
     const cancel = new AbortController()

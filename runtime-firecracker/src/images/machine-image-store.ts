@@ -41,13 +41,19 @@ export interface MachineImageStore extends AsyncDisposable {
 
 type Tell = (progress: PullProgress) => void
 
+/** Each takes a disk and a processor for itself. */
+const conversionsAtOnce = 1
+/** These wait for registries, one of which may hang. */
+const fetchesAtOnce = 3
+
 /** Disposing ends the conversions under way; disks stay. */
 export function openMachineImages(options: MachineImageOptions): MachineImageStore {
   const { registry, architecture, now, limits = {}, logger } = options
   const engine = (): ImageSource | undefined =>
     registry !== undefined && options.source?.isExpected?.() === false ? undefined : options.source
   const cache = openDiskCache(options.directory, logger)
-  const conversions = makeSharedWork<PullProgress, CachedDisk>()
+  const conversions = makeSharedWork<PullProgress, CachedDisk>(conversionsAtOnce)
+  const fetches = makeSharedWork<PullProgress, CachedDisk>(fetchesAtOnce)
 
   const convert = async (
     archive: AsyncIterable<Uint8Array>,
@@ -153,7 +159,7 @@ export function openMachineImages(options: MachineImageOptions): MachineImageSto
       if (registry === undefined) throw absent(reference, registry)
       const key = `pull ${registry.nameOf(reference) ?? reference}`
       const work = (tell: Tell, until: AbortSignal) => fetched(registry, reference, tell, until)
-      return imageOf(await conversions.join(key, work, onProgress, signal))
+      return imageOf(await fetches.join(key, work, onProgress, signal))
     },
 
     async signatures(digest, signal) {
@@ -200,7 +206,9 @@ export function openMachineImages(options: MachineImageOptions): MachineImageSto
       },
     },
     sweep: () => cache.sweep(),
-    [Symbol.asyncDispose]: () => conversions[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([conversions[Symbol.asyncDispose](), fetches[Symbol.asyncDispose]()])
+    },
   }
 }
 

@@ -17,11 +17,22 @@ interface Running<Progress, Result> {
   readonly controller: AbortController
 }
 
-/** One after the other: each work takes a disk and a processor for itself anyway. */
-export function makeSharedWork<Progress, Result>(): SharedWork<Progress, Result> {
+/** Works of so many keys go on at once; the others wait in the order in which they came. */
+export function makeSharedWork<Progress, Result>(atOnce: number): SharedWork<Progress, Result> {
   const running = new Map<string, Running<Progress, Result>>()
   const ending = new Set<Promise<unknown>>()
-  let last: Promise<unknown> = Promise.resolve()
+  const waiting: (() => void)[] = []
+  let free = atOnce
+
+  const takeTurn = async () => {
+    if (free > 0) free--
+    else await new Promise<void>((resolve) => waiting.push(resolve))
+  }
+  const leave = () => {
+    const next = waiting.shift()
+    if (next === undefined) free++
+    else next()
+  }
 
   const begin = (
     key: string,
@@ -29,12 +40,15 @@ export function makeSharedWork<Progress, Result>(): SharedWork<Progress, Result>
   ): Running<Progress, Result> => {
     const controller = new AbortController()
     const listeners = new Set<(progress: Progress) => void>()
-    const result = last.then(() => {
-      controller.signal.throwIfAborted()
-      return work((progress) => {
-        for (const listener of listeners) listener(progress)
-      }, controller.signal)
-    })
+    const tell = (progress: Progress) => {
+      for (const listener of listeners) listener(progress)
+    }
+    const result = takeTurn()
+      .then(() => {
+        controller.signal.throwIfAborted()
+        return work(tell, controller.signal)
+      })
+      .finally(leave)
     const started = { result, listeners, controller }
     running.set(key, started)
     const ended = result
@@ -44,7 +58,6 @@ export function makeSharedWork<Progress, Result>(): SharedWork<Progress, Result>
         ending.delete(ended)
       })
     ending.add(ended)
-    last = ended
     return started
   }
 
