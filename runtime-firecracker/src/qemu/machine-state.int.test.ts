@@ -2,7 +2,8 @@ import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Duplex } from 'node:stream'
+import { Duplex, Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { loadState, saveState, stateBytesMax } from './machine-state.ts'
 import { makeQmpClient, type QmpClient } from './qmp-client.ts'
@@ -75,11 +76,8 @@ describe('the state of a machine', () => {
 
   it('is refused when it has no end', async () => {
     const { qmp } = aQemu({})
-    const flood = Buffer.alloc(1 << 20)
-    const talk = (socket: Socket) => {
-      const more = () => void (socket.destroyed || socket.write(flood, more))
-      more()
-    }
+    const flood = new Readable({ read: () => void flood.push(Buffer.alloc(1 << 16)) })
+    const talk = (socket: Socket) => void pipeline(flood, socket).catch(() => {})
     await expect(save(qmp, aCaller(talk))).rejects.toThrow(`more than ${stateBytesMax} bytes`)
   })
 
@@ -97,7 +95,7 @@ describe('the state of a machine', () => {
       socket.end('half a st')
       stream.destroy()
     }
-    await expect(save(qmp, aCaller(talk))).rejects.toThrow('QEMU ended')
+    await expect(save(qmp, aCaller(talk))).rejects.toThrow(/ended$/)
   })
 
   it('is not waited for by who gave up, also when QEMU does not answer', async () => {
