@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -15,7 +16,12 @@ import { writeCommandAgent } from './docker-command.ts'
 import { fails, ok } from './product-commands.ts'
 import { followTask, printedTo } from './told-events.ts'
 
-const reason = whyNoQemu() ?? whyNoRegistry()
+/** Elsewhere than the test engine's. */
+const sockets = ['/var/run/docker.sock', '/run/podman/podman.sock']
+const reason =
+  whyNoQemu() ??
+  whyNoRegistry() ??
+  (sockets.some((path) => existsSync(path)) ? 'this host has an engine' : undefined)
 
 describe.skipIf(reason)(
   `a micro-VM on a host without an engine${reason ? ` (${reason})` : ''}`,

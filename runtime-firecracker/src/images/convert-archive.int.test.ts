@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
+import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readErofs } from '../testing/read-erofs.ts'
 import {
@@ -121,6 +122,49 @@ describe('the disk of an image', () => {
       expect(readdirSync(dirname(other.path))).toContain('ordered.erofs')
       expect(straight?.bytes.equals(other.bytes)).toBe(true)
     }
+  })
+
+  it('has the content of every file, whatever its length, its layer and its turn', async () => {
+    const length = fc.oneof(
+      fc.nat({ max: 12_000 }),
+      fc.constantFrom(0, 1, 2047, 2048, 2049, 4095, 4096, 4097, 8192, 6145),
+    )
+    const name = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'dir/g', 'dir/h')
+    const file = fc.record({ path: name, bytes: length, fill: fc.nat({ max: 255 }) })
+    const someLayers = fc.array(fc.array(file, { maxLength: 6 }), { minLength: 1, maxLength: 3 })
+    const turns = fc.array(fc.nat({ max: 9 }), { minLength: 3, maxLength: 3 })
+    await fc.assert(
+      fc.asyncProperty(someLayers, turns, fc.nat({ max: 7 }), async (all, order, packed) => {
+        const tars = all.map((files) =>
+          tarOf(
+            files.map(({ path, bytes, fill }) => ({ path, content: Buffer.alloc(bytes, fill) })),
+          ),
+        )
+        const expected = new Map(
+          all.flat().map(({ path, bytes, fill }) => [`/${path}`, Buffer.alloc(bytes, fill)]),
+        )
+        const config = configOf({ layers: tars })
+        const names = tars.map((_, index) => `layer${index}`)
+        const manifest = [{ Config: 'config.json', RepoTags: null, Layers: names }]
+        const entries = tars
+          .map((tar, index) => ({
+            path: `layer${index}`,
+            content: packed & (1 << index) ? gzipSync(tar) : tar,
+            turn: order[index] ?? 0,
+          }))
+          .sort((one, other) => one.turn - other.turn)
+        const { bytes } = await convert(
+          tarOf([
+            ...entries,
+            { path: 'config.json', content: config },
+            { path: 'manifest.json', content: JSON.stringify(manifest) },
+          ]),
+        )
+        const files = [...readErofs(bytes)].filter(([, { kind }]) => kind === 'file')
+        expect(new Map(files.map(([path, { content }]) => [path, content]))).toEqual(expected)
+      }),
+      { numRuns: 40 },
+    )
   })
 
   it('takes a layer that Docker before 25 shares among images by a link', async () => {
