@@ -15,6 +15,7 @@ import { lazyRuntime } from './lazy-runtime.ts'
 import { nativeProgram } from './native-program.ts'
 import { openMonitor } from './open-monitor.ts'
 import { readSnapshotKey } from './snapshot-key.ts'
+import { weakerForms } from './weaker-forms.ts'
 
 export interface MachineOptions {
   readonly home: Home
@@ -52,6 +53,7 @@ export function openMachines(options: MachineOptions): SandboxRuntime {
         kernel: () => kernels.current(),
         machineImages: images.machines,
         images: images.store,
+        allowWeaker: weakerForms(options.config),
         ...(snapshots && { snapshots }),
         diagnoseHost: async () => [
           diagnoseKvm(kvm),

@@ -30,6 +30,7 @@ import { homeIdOf } from './home-id.ts'
 import { nativeProgram } from './native-program.ts'
 import { openMachines } from './open-machines.ts'
 import { systemClock } from './system-clock.ts'
+import { weakerForms } from './weaker-forms.ts'
 
 /** The runtimes of a node, in the order in which `inherit` prefers them. */
 export interface Runtimes extends AsyncDisposable {
@@ -192,6 +193,3 @@ function endpointOf(config: NodeConfig, env: NodeJS.ProcessEnv): EngineEndpoint 
     throw error
   }
 }
-
-const weakerForms = ({ spec }: NodeConfig): readonly 'cgroup'[] =>
-  spec.runtime.allow_weaker.includes('cgroup') ? ['cgroup'] : []

@@ -50,6 +50,11 @@ function machineOf(answer: (wire: Duplex) => void, words: string): Machine {
 function hostOf(machine: Machine): MachineHost {
   const monitor: Monitor = {
     name: 'qemu',
+    limits: {
+      description: 'none',
+      enforced: { cpu: true, memory: true, pids: true },
+      remedy: undefined,
+    },
     description: 'none',
     snapshotClass: 'none',
     patience: 1,

@@ -10,6 +10,7 @@ import {
 } from '@aegis/core'
 import { makeReseedProofs } from '@aegis/sandbox'
 import { bootMachine } from './boot-machine.ts'
+import { checkLimits, diagnoseLimits, type WeakerForm } from './check-limits.ts'
 import { checkMachineSpec } from './check-machine-spec.ts'
 import { makeGuestDisk } from './guest-disk.ts'
 import { machineDirectories } from './machine/machine-directories.ts'
@@ -36,6 +37,7 @@ export interface FirecrackerRuntimeOptions {
   readonly images?: ImageStore
   /** Keeps the snapshots of agents. Absent: none are made. */
   readonly snapshots?: SnapshotStore
+  readonly allowWeaker?: readonly WeakerForm[]
   /** What `aegis doctor` shows besides the monitor: KVM, kernel, space. */
   readonly diagnoseHost?: (signal: AbortSignal) => Promise<readonly HostFinding[]>
   /** Hears of sandboxes that ended for another reason than their owner's wish. */
@@ -53,7 +55,7 @@ export interface FirecrackerRuntimeOptions {
  * node has. A kernel that is missing is no failure here: `diagnose` says so, and `boot` refuses.
  */
 export function openFirecrackerRuntime(options: FirecrackerRuntimeOptions): SandboxRuntime {
-  const { monitor, stateDirectory, images, kernel } = options
+  const { monitor, stateDirectory, images, kernel, allowWeaker = [] } = options
   const { helloTimeoutMs, pingIntervalMs, pingTimeoutMs } = options
   const live = new Map<string, Promise<AsyncDisposable | undefined>>()
   const closing = new AbortController()
@@ -85,6 +87,7 @@ export function openFirecrackerRuntime(options: FirecrackerRuntimeOptions): Sand
     signal.throwIfAborted()
     closing.signal.throwIfAborted()
     checkMachineSpec(spec)
+    checkLimits(monitor.limits, allowWeaker)
     if (live.has(spec.id))
       throw new AegisError('conflict', 'sandbox.exists', `Sandbox ${spec.id} is already running`)
     const undo = new AsyncDisposableStack()
@@ -98,7 +101,7 @@ export function openFirecrackerRuntime(options: FirecrackerRuntimeOptions): Sand
     isolation: 'firecracker',
     ...(images && { images }),
     capabilities: async () => ({
-      limits: { cpu: true, memory: true, pids: true, disk: true },
+      limits: { cpu: monitor.limits.enforced.cpu, memory: true, pids: true, disk: true },
       terminal: true,
       languages: ['python', 'javascript', 'none'],
       images: true,
@@ -124,7 +127,9 @@ export function openFirecrackerRuntime(options: FirecrackerRuntimeOptions): Sand
     async diagnose(signal) {
       signal.throwIfAborted()
       const host = (await options.diagnoseHost?.(signal)) ?? []
-      return [...(await monitor.diagnose(signal)), ...host]
+      const [first, ...rest] = await monitor.diagnose(signal)
+      const limits = diagnoseLimits(monitor.limits, allowWeaker)
+      return [...(first ? [first] : []), limits, ...rest, ...host]
     },
     async [Symbol.asyncDispose]() {
       closing.abort(closed())

@@ -84,6 +84,7 @@ export async function openFirecrackerMonitor(
     name: 'firecracker',
     description,
     snapshotClass: `firecracker ${version}, ${processor}, Linux ${release()}`,
+    limits,
     patience,
     boot: (plan, signal) => startMachine(host, plan, undefined, signal),
     restore: (snapshot, plan, signal) => startMachine(host, plan, snapshot, signal),

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { BootPhases, HostFinding } from '@aegis/core'
-import type { Living } from '@aegis/sandbox'
+import type { LimitBackend, Living } from '@aegis/sandbox'
 import type { MachinePlan } from './machine-plan.ts'
 
 /** How a monitor ended, and what the guest's kernel said last. */
@@ -47,6 +47,8 @@ export interface Monitor extends AsyncDisposable {
   readonly description: string
   /** Names all that a snapshot depends on besides the plan: monitor, version, processor. */
   readonly snapshotClass: string
+  /** What of the host holds its machines back from outside, besides their own size. */
+  readonly limits: Pick<LimitBackend, 'enforced' | 'description' | 'remedy'>
   /** How much slower than on real hardware a guest is, for deadlines: 1 with KVM. */
   readonly patience: number
   /**

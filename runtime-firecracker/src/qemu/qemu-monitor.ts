@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AegisError, type HostFinding } from '@aegis/core'
+import { AegisError } from '@aegis/core'
 import { claimUsers, defaultUidRange, openLimits, type UidRange } from '@aegis/sandbox'
 import { diagnoseHost } from '../firecracker/diagnose-firecracker.ts'
 import { readHostFacts } from '../firecracker/host-facts.ts'
@@ -78,6 +78,7 @@ export async function openQemuMonitor(
     description,
     // Emulated, the processor is QEMU's own; but it offers what the host's has.
     snapshotClass: `qemu ${qemu.version} microvm ${acceleration}, ${processor}`,
+    limits,
     patience,
     boot: (plan, signal) => startQemu(host, plan, undefined, signal),
     restore: (snapshot, plan, signal) => startQemu(host, plan, snapshot, signal),
@@ -85,21 +86,8 @@ export async function openQemuMonitor(
       return [...(await limits.sweep(keep)), ...(await directories.sweep(keep))]
     },
     async diagnose() {
-      const cgroups: HostFinding =
-        limits.remedy === undefined
-          ? { name: 'cgroups', state: 'ok', detail: `${limits.description}: memory, cpu, pids` }
-          : {
-              name: 'cgroups',
-              state: 'missing',
-              detail: limits.description,
-              remedy: limits.remedy,
-            }
       const facts = await readHostFacts(uidRange)
-      return [
-        { name: 'monitor', state: 'ok', detail: description },
-        cgroups,
-        ...diagnoseHost(facts),
-      ]
+      return [{ name: 'monitor', state: 'ok', detail: description }, ...diagnoseHost(facts)]
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
