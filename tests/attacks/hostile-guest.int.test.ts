@@ -109,11 +109,12 @@ function describeModes(kind: SandboxHostKind, modes: Modes): void {
     const program = Buffer.from(payload)
     program.write(`${mode}\0`, program.indexOf('MODE'.repeat(8)), 'latin1')
     await writeFile(guestPath, program, { mode: 0o755 })
+    const patience = Math.min(kind.slowness, 4)
     const host = await kind.open({
       guestPath,
-      helloTimeoutMs: 1500,
+      helloTimeoutMs: 1500 * patience,
       pingIntervalMs: 100,
-      pingTimeoutMs: 500,
+      pingTimeoutMs: 500 * patience,
     })
     onTestFinished(() => host[Symbol.asyncDispose]())
     return host
