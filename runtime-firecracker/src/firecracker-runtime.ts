@@ -13,6 +13,7 @@ import { bootMachine } from './boot-machine.ts'
 import { checkLimits, diagnoseLimits, type WeakerForm } from './check-limits.ts'
 import { checkMachineSpec } from './check-machine-spec.ts'
 import { makeGuestDisk } from './guest-disk.ts'
+import { withGuest } from './guest-initramfs.ts'
 import { machineDirectories } from './machine/machine-directories.ts'
 import type { MachineImages } from './machine/machine-images.ts'
 import type { ChosenKernel } from './machine/machine-plan.ts'
@@ -55,7 +56,7 @@ export interface FirecrackerRuntimeOptions {
  * node has. A kernel that is missing is no failure here: `diagnose` says so, and `boot` refuses.
  */
 export function openFirecrackerRuntime(options: FirecrackerRuntimeOptions): SandboxRuntime {
-  const { monitor, stateDirectory, images, kernel, allowWeaker = [] } = options
+  const { monitor, stateDirectory, images, allowWeaker = [] } = options
   const { helloTimeoutMs, pingIntervalMs, pingTimeoutMs } = options
   const live = new Map<string, Promise<AsyncDisposable | undefined>>()
   const closing = new AbortController()
@@ -63,7 +64,7 @@ export function openFirecrackerRuntime(options: FirecrackerRuntimeOptions): Sand
   const host: MachineHost = {
     monitor,
     images: options.machineImages,
-    kernel,
+    kernel: withGuest(options.kernel, stateDirectory, options.guestPath),
     guestDisk(signal) {
       guestDisk ??= makeGuestDisk(stateDirectory, options.guestPath, signal).catch((error) => {
         // Made again next time: the disk may only have been full once.

@@ -43,7 +43,7 @@ async function mountsOf({ stateDirectory }: HomeMark): Promise<readonly string[]
 async function filesOf({ stateDirectory }: HomeMark): Promise<readonly string[]> {
   const names = await readdir(stateDirectory, { recursive: true }).catch(() => [])
   const expected = (name: string) =>
-    /^(ballast|etc(\/.*)?|workspaces|machines|disks|jails|jails\/firecracker|guest-\w+\.erofs)$/.test(
+    /^(ballast|etc(\/.*)?|workspaces|machines|disks|jails|jails\/firecracker|guest-\w+\.erofs|initramfs-\w+\.cpio)$/.test(
       name,
     )
   return names.filter((name) => !expected(name)).map((name) => join(stateDirectory, name))

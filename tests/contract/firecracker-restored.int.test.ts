@@ -8,5 +8,5 @@ describeSandboxContract({
   ...qemuHostKind,
   name: 'firecracker/qemu, out of snapshots',
   whyNot: () => whyNotNow() ?? qemuHostKind.whyNot(),
-  open: (options) => openMachineHost(options, restoringRuntime),
+  open: (options) => openMachineHost(options, { disguise: restoringRuntime }),
 })

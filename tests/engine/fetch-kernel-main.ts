@@ -1,8 +1,9 @@
 import { fetchKernel, openKernelStore } from '@aegis/runtime-firecracker'
 
-const [directory = ''] = process.argv.slice(2)
+const [directory = '', source] = process.argv.slice(2)
 await fetchKernel({
   store: openKernelStore(directory),
+  source: source === 'cloud' ? source : 'krunfw',
   latest: false,
   now: new Date(),
   onProgress: () => {},

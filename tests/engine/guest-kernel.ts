@@ -12,9 +12,15 @@ export const kernelDirectory = fileURLToPath(
 const run = promisify(execFile)
 
 /** Fetches the pinned kernel, once for all runs: several processes may want it at once. */
-export async function testKernel(): Promise<string> {
-  await mkdir(kernelDirectory, { recursive: true })
+export const testKernel = (): Promise<string> => fetchOnce(kernelDirectory, 'krunfw')
+
+/** The same of Debian's kernel for clouds. */
+export const testCloudKernel = (): Promise<string> => fetchOnce(`${kernelDirectory}-cloud`, 'cloud')
+
+async function fetchOnce(directory: string, source: 'krunfw' | 'cloud'): Promise<string> {
+  await mkdir(directory, { recursive: true })
   const fetching = fileURLToPath(new URL('./fetch-kernel-main.ts', import.meta.url))
-  await run('flock', [join(kernelDirectory, '.lock'), process.execPath, fetching, kernelDirectory])
-  return kernelDirectory
+  const lock = join(directory, '.lock')
+  await run('flock', [lock, process.execPath, fetching, directory, source])
+  return directory
 }

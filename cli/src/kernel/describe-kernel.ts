@@ -28,6 +28,7 @@ export function kernelToJson(record: KernelRecord): Readonly<Record<string, unkn
             sha256: origin.digest,
             trust: origin.trust,
           },
+    modules: record.modules?.names ?? [],
     fetched_at: record.fetchedAt,
   }
 }

@@ -9,6 +9,7 @@ import { sanitiseLine } from '../terminal/sanitise.ts'
 import { describeOrigin, kernelToJson, shortDigest } from './describe-kernel.ts'
 
 interface Options {
+  readonly source?: 'krunfw' | 'cloud'
   readonly latest?: boolean
   readonly mirror?: string
   readonly keyring?: string
@@ -18,13 +19,14 @@ interface Options {
 export const fetchKernel: CommandHandler<Options> = async (
   context,
   _,
-  { latest = false, mirror, keyring, quiet = false },
+  { source, latest = false, mirror, keyring, quiet = false },
 ) => {
   const { terminal, settings, cwd } = context
   const tools = await kernelTools(settings.home)
   using shown = quiet ? undefined : showProgress(terminal, 'fetching a kernel')
   const fetched = await untilInterrupted(context, (signal) =>
     tools.fetch({
+      source,
       latest,
       ...(mirror !== undefined && { mirror }),
       ...(keyring !== undefined && { keyring: resolve(cwd, keyring) }),

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Dispatch } from './program.ts'
 
 export function addKernelCommands(program: Command, dispatch: Dispatch): void {
@@ -9,6 +9,14 @@ export function addKernelCommands(program: Command, dispatch: Dispatch): void {
   kernel
     .command('fetch')
     .description("Fetch a kernel for micro-VMs from Debian's packages, and boot it from now on")
+    .addOption(
+      new Option(
+        '--source <source>',
+        'krunfw: ready for machines; cloud: that of Debian for clouds',
+      )
+        .choices(['krunfw', 'cloud'])
+        .default('krunfw'),
+    )
     .option('--latest', 'The newest by the signature of Debian, not the one that was tested')
     .option('--mirror <url>', 'Mirror of Debian (default: http://deb.debian.org/debian)')
     .option('--keyring <file>', "Debian's keys (default: those of debian-archive-keyring)")

@@ -38,6 +38,7 @@ export function diagnoseKernel(record: KernelRecord | undefined): HostFinding {
     name,
     state: 'warning',
     detail: `${detail}: it boots, but Firecracker supports guests of ${supportedGuests.join(', ')}`,
-    remedy: `For production, build a vmlinux of one of these lines and name it: aegis kernel use FILE`,
+    remedy:
+      'For production: aegis kernel fetch --source cloud, or a vmlinux of these lines that you built: aegis kernel use FILE',
   }
 }

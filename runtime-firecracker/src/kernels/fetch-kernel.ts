@@ -1,17 +1,15 @@
 import { createHash } from 'node:crypto'
 import { AegisError } from '@aegis/core'
-import { readDeb } from './archive/read-deb.ts'
 import { download } from './debian/download.ts'
 import type { IndexedPackage } from './debian/find-packages.ts'
 import { openArchive } from './debian/open-archive.ts'
 import { debianKeyring } from './debian/verify-in-release.ts'
 import { inspectKernel } from './inspect-kernel.ts'
-import { invalidKernel } from './invalid-kernel.ts'
 import { kernelLimits } from './kernel-limits.ts'
 import type { KernelRecord } from './kernel-record.ts'
+import { type KernelSourceName, kernelSources } from './kernel-sources.ts'
 import type { KernelStore } from './kernel-store.ts'
-import { kernelOfKrunfw } from './krunfw.ts'
-import { type PinnedKernel, pinnedKrunfw } from './pinned-kernel.ts'
+import type { PinnedKernel } from './pinned-kernel.ts'
 
 export interface FetchProgress {
   readonly phase: 'index' | 'package' | 'unpack'
@@ -21,6 +19,8 @@ export interface FetchProgress {
 
 export interface FetchKernelOptions {
   readonly store: KernelStore
+  /** Default `krunfw`. */
+  readonly source?: KernelSourceName | undefined
   /** What the distribution has now, instead of the pinned version. */
   readonly latest: boolean
   readonly mirror?: string
@@ -45,13 +45,16 @@ export const defaultMirror = 'http://deb.debian.org/debian'
 type Trust = 'pinned' | 'signature'
 
 /**
- * Brings the ready micro-VM kernel of Debian's libkrunfw into the store, and has machines boot it.
+ * Brings a kernel that Debian built into the store, and has machines boot it: the ready one of libkrunfw,
+ * or that for clouds, whose drivers are modules.
  * What comes over the network is believed only by a digest: the pinned one, or one that the
  * distribution signed.
- * @throws AegisError as `download`, `openArchive`, `readDeb` and `kernelOfKrunfw` do
+ * @throws AegisError as `download`, `openArchive` and the sources do
  */
 export async function fetchKernel(options: FetchKernelOptions): Promise<FetchedKernel> {
-  const { store, latest, pinned = pinnedKrunfw, onProgress, signal } = options
+  const { store, latest, onProgress, signal } = options
+  const source = kernelSources[options.source ?? 'krunfw']
+  const { pinned = source.pinned } = options
   const mirror = checkMirror(options.mirror ?? defaultMirror)
   const stored = async (sha256: string, notices: readonly string[]) => {
     const kernels = await store.list()
@@ -72,10 +75,12 @@ export async function fetchKernel(options: FetchKernelOptions): Promise<FetchedK
         onProgress({ phase: 'package', receivedBytes, totalBytes: one.sizeBytes }),
     })
     onProgress({ phase: 'unpack', receivedBytes: 0 })
-    const kernel = kernelOfKrunfw(await libraryIn(deb, signal))
+    const { kernel, modules } = await source.unpack(deb, signal)
     if (trust === 'pinned') checkDigest(kernel, pinned.digest)
-    const { linux, commandLineDevices } = inspectKernel(kernel)
-    const record = await store.add(kernel, {
+    const { linux, commandLineDevices } = inspectKernel(kernel, {
+      hasModules: modules !== undefined,
+    })
+    const known: Parameters<KernelStore['add']>[1] = {
       name: one.name,
       linux,
       origin: {
@@ -85,7 +90,8 @@ export async function fetchKernel(options: FetchKernelOptions): Promise<FetchedK
       arguments: [],
       needsAcpi: !commandLineDevices,
       fetchedAt: options.now.toISOString(),
-    })
+    }
+    const record = await store.add(kernel, known, modules)
     await store.use(record.digest)
     return record
   }
@@ -118,8 +124,7 @@ export async function fetchKernel(options: FetchKernelOptions): Promise<FetchedK
     notices.push(
       `The index of ${mirror} is ${archive.staleDays} days past its date, so newer kernels may be missing from it.`,
     )
-  const found = await archive.packages((name) => name === pinned.package.name)
-  const newest = found.at(-1)
+  const newest = source.newest(await archive.packages(source.isOfInterest))
   if (newest === undefined) throw unknownPackage(pinned, mirror)
   const there = await stored(newest.sha256, notices)
   if (there !== undefined) return there
@@ -141,17 +146,6 @@ function checkDigest(kernel: Buffer, expected: string): void {
       'kernel.digest',
       `The kernel out of the pinned package is ${digest}, and should be ${expected}. Check what unpacks it here: xz --version`,
     )
-}
-
-async function libraryIn(deb: Buffer, signal: AbortSignal): Promise<Buffer> {
-  const wants = (path: string) => /^usr\/lib\/x86_64-linux-gnu\/libkrunfw\.so\.[\d.]+$/.test(path)
-  const files = readDeb(
-    deb,
-    { wants, maxBytes: kernelLimits.kernelBytes },
-    { maxBytes: kernelLimits.unpackedBytes, signal },
-  )
-  for await (const { content } of files) return content
-  throw invalidKernel('is a package without usr/lib/x86_64-linux-gnu/libkrunfw.so')
 }
 
 function checkMirror(mirror: string): string {

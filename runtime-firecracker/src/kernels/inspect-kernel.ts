@@ -15,9 +15,9 @@ export interface KernelFacts {
 /**
  * Looks a file over that should be an uncompressed kernel for x86-64.
  * @throws AegisError `invalid` / `kernel.invalid` it is not, and what it is instead; or it could not
- * find its disks
+ * find its disks. `hasModules`: its drivers come along.
  */
-export function inspectKernel(file: Buffer): KernelFacts {
+export function inspectKernel(file: Buffer, { hasModules = false } = {}): KernelFacts {
   if (!isElf(file)) throw notElf(file)
   const elf = readElf(file)
   if (elf.type !== elfTypes.program)
@@ -34,7 +34,7 @@ export function inspectKernel(file: Buffer): KernelFacts {
     throw invalidKernel('has a PVH note that points outside it')
   const linux = linuxVersion(file)
   if (linux === undefined) throw invalidKernel('is a program, but not Linux')
-  const missing = neededDrivers.filter((name) => !file.includes(`${name}\0`))
+  const missing = hasModules ? [] : neededDrivers.filter((name) => !file.includes(`${name}\0`))
   if (missing.length > 0)
     throw invalidKernel(
       `has no ${missing.join(', ')} built in, but at most as modules, and a micro-VM has none`,

@@ -13,7 +13,7 @@ export const kernelLimits = {
   /** The same unpacked. */
   indexTextBytes: 512 << 20,
   /** Of one package in that index. */
-  stanzaBytes: 64 << 10,
+  stanzaBytes: 256 << 10,
   /** A download from which nothing more comes is given up after this. */
   silenceMs: 30_000,
   /** That one node keeps. */

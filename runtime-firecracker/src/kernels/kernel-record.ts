@@ -30,6 +30,10 @@ const schema = z.strictObject({
   arguments: z.array(word).max(32),
   /** It finds its disks in ACPI's tables alone. */
   needsAcpi: z.boolean(),
+  /** Its drivers, where they are not built in: the SHA-256 of the file with them. */
+  modules: z
+    .strictObject({ digest, sizeBytes: z.int().positive(), names: z.array(word).max(64) })
+    .optional(),
   fetchedAt: z.iso.datetime(),
 })
 

@@ -29,9 +29,20 @@ export interface KernelStore {
    * it came from where it came from first.
    * @throws AegisError `exhausted` / `kernel.too-many`
    */
-  add(kernel: Buffer, known: Omit<KernelRecord, 'digest' | 'sizeBytes'>): Promise<KernelRecord>
+  add(
+    kernel: Buffer,
+    known: Omit<KernelRecord, 'digest' | 'sizeBytes' | 'modules'>,
+    modules?: StoredModules,
+  ): Promise<KernelRecord>
   /** Has machines boot this one from now on. */
   use(digest: string): Promise<void>
+}
+
+/** The drivers of a kernel that has few built in. */
+export interface StoredModules {
+  /** As a kernel unpacks them: `/modules/<number>-<name>.ko`. */
+  readonly archive: Buffer
+  readonly names: readonly string[]
 }
 
 export function openKernelStore(directory: string): KernelStore {
@@ -45,12 +56,15 @@ export function openKernelStore(directory: string): KernelStore {
       const record = await currentRecord()
       if (record === undefined) throw absent()
       const path = join(directory, record.digest, 'vmlinux')
-      await check(path, record.digest)
+      await checkWhole(directory, record)
       return {
         path,
         digest: record.digest,
         arguments: record.arguments,
         ...(record.needsAcpi && { needsAcpi: true }),
+        ...(record.modules && {
+          modules: { path: modulesPath(directory, record), digest: record.modules.digest },
+        }),
       }
     },
     async list() {
@@ -61,9 +75,19 @@ export function openKernelStore(directory: string): KernelStore {
       }
       return records.sort((one, other) => (one.fetchedAt < other.fetchedAt ? 1 : -1))
     },
-    async add(kernel, known) {
-      const digest = createHash('sha256').update(kernel).digest('hex')
-      const record = { ...known, digest, sizeBytes: kernel.length }
+    async add(kernel, known, modules) {
+      const digest = sha256Of(kernel)
+      const record: KernelRecord = {
+        ...known,
+        ...{ digest, sizeBytes: kernel.length },
+        ...(modules && {
+          modules: {
+            digest: sha256Of(modules.archive),
+            sizeBytes: modules.archive.length,
+            names: [...modules.names],
+          },
+        }),
+      }
       const stored = await wholeRecord(directory, digest)
       if (stored !== undefined) return stored
       const others = (await digestsIn(directory)).filter((one) => one !== digest)
@@ -73,6 +97,11 @@ export function openKernelStore(directory: string): KernelStore {
       await mkdir(unfinished, { recursive: true })
       try {
         await writeFile(join(unfinished, 'vmlinux'), kernel, { mode: 0o444, flush: true })
+        if (modules !== undefined)
+          await writeFile(join(unfinished, modulesFile), modules.archive, {
+            mode: 0o444,
+            flush: true,
+          })
         await writeFile(
           join(unfinished, 'kernel.json'),
           `${JSON.stringify(record, undefined, 2)}\n`,
@@ -153,10 +182,21 @@ async function readRecord(directory: string, digest: string): Promise<KernelReco
 async function wholeRecord(directory: string, digest: string): Promise<KernelRecord | undefined> {
   const record = await readRecord(directory, digest).catch(undefinedIfBroken)
   if (record === undefined) return undefined
-  return check(join(directory, digest, 'vmlinux'), digest).then(
+  return checkWhole(directory, record).then(
     () => record,
     () => undefined,
   )
+}
+
+const modulesFile = 'modules.cpio'
+const modulesPath = (directory: string, { digest }: KernelRecord): string =>
+  join(directory, digest, modulesFile)
+
+const sha256Of = (content: Buffer): string => createHash('sha256').update(content).digest('hex')
+
+async function checkWhole(directory: string, record: KernelRecord): Promise<void> {
+  await check(join(directory, record.digest, 'vmlinux'), record.digest)
+  if (record.modules) await check(modulesPath(directory, record), record.modules.digest)
 }
 
 async function check(path: string, digest: string): Promise<void> {

@@ -7,7 +7,9 @@ export interface GuestKernel {
   readonly path: string
   /** SHA-256 of that file, in hex: part of what a snapshot depends on. */
   readonly digest: string
-  /** For a distribution's kernel whose drivers are modules: it holds them and the guest as /init. */
+  /** Of a distribution's kernel: the archive with its drivers, which no machine boots without. */
+  readonly modules?: { readonly path: string; readonly digest: string }
+  /** The same with the guest as /init: what a machine boots. */
   readonly initramfs?: string
   /** What this kernel needs on its command line besides what every guest gets. */
   readonly arguments: readonly string[]
