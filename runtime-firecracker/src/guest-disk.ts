@@ -39,8 +39,8 @@ export async function makeGuestDisk(
   }
 }
 
-/** To be changed with the tree below. */
-const layout = '1'
+/** To be changed with the tree below, and with how it is written: snapshots name a disk by its path. */
+const layout = '2'
 
 function treeOf(program: Uint8Array): DirectoryNode {
   const link = (node: TreeNode): Link => ({ node, layer: 0 })
