@@ -89,7 +89,8 @@ static void read_arguments(void) {
   guest_fail(step);
 }
 
-/* Kernels of distributions: the initramfs holds what they need, in the order of its names. */
+/* Kernels of distributions: the initramfs holds what they need, in the order of its names. The console
+ * is among it. */
 static void load_modules(void) {
   struct dirent **names;
   int count = scandir("/modules", &names, NULL, alphasort);
@@ -100,6 +101,7 @@ static void load_modules(void) {
     if (fd >= 0 && syscall(SYS_finit_module, fd, "", 0) != 0 && errno != EEXIST) guest_fail(path);
     if (fd >= 0) close(fd);
   }
+  if (count > 0) open_console();
 }
 
 /* ---- limits ---- */
