@@ -84,7 +84,7 @@ export async function startQemu(
   const kvm = host.acceleration === 'kvm' && {
     kvmPath: await makeKvmDevice(directory, lease?.uid),
   }
-  const group = await host.limits.create(plan.id, limitsOf(host.acceleration, plan))
+  const group = await host.limits.create(plan.id, limitsOf(host, plan))
   steps.defer(() => group.remove())
   signal.throwIfAborted()
 
