@@ -8,6 +8,9 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { locateGuest, locateLauncher } from '@aegis/sandbox'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { testKernel } from '../engine/guest-kernel.ts'
+import { imageDisk } from '../engine/image-disk.ts'
+import { whyNoQemu } from '../engine/requirements.ts'
 import { whyNoProcessHost } from './hosts/process-host.ts'
 
 const uid = 4242
@@ -24,32 +27,63 @@ interface Report {
   readonly refused?: { code: string; message: string }
 }
 
-/**
- * Runs unprivileged-daemon.ts as a user without any privilege. The launcher stages repository and
- * Node for it, so that it does not matter below whose 0700 home they lie.
- */
+/** As it is seen by whom `runAsStranger` runs. */
+const inside = (path: string) => path.replace(repository, '/tmp/0')
+const strangersState = '/tmp/2/state'
+
 async function asStranger(request: Readonly<Record<string, unknown>>): Promise<Report> {
-  const launcher = await locateLauncher({ buildDirectory })
-  const guest = await locateGuest({ buildDirectory })
-  const home = await realpath(await mkdtemp(join(tmpdir(), 'aegis-stranger-')))
-  onTestFinished(() => rm(home, { recursive: true }))
-  await chown(home, uid, uid)
-  const node = await realpath(process.execPath)
-  const inside = (path: string) => path.replace(repository, '/tmp/0')
-  const arguments_ = JSON.stringify({
-    stateDirectory: '/tmp/2/state',
+  const [launcher, guest] = await Promise.all([
+    locateLauncher({ buildDirectory }),
+    locateGuest({ buildDirectory }),
+  ])
+  return runAsStranger('unprivileged-daemon.ts', {
+    stateDirectory: strangersState,
     guestPath: inside(guest),
     launcherPath: inside(launcher),
     nodePath: '/tmp/1/node',
     protectedPaths: ['/tmp/2'],
     ...request,
   })
+}
+
+async function machinesAsStranger(request: Readonly<Record<string, unknown>>): Promise<Report> {
+  const [launcher, guest, kernels, node] = await Promise.all([
+    locateLauncher({ buildDirectory }),
+    locateGuest({ buildDirectory }),
+    testKernel(),
+    imageDisk('node'),
+  ])
+  const monitor = { stateDirectory: strangersState, launcherPath: inside(launcher), kvm: false }
+  return runAsStranger('unprivileged-machines.ts', {
+    monitor,
+    guestPath: inside(guest),
+    kernelDirectory: inside(kernels),
+    images: { node: inside(node) },
+    snapshotDirectory: '/tmp/2/snapshots',
+    timing: {},
+    ...request,
+  })
+}
+
+/**
+ * Runs a program of this folder as a user without any privilege. The launcher stages repository and
+ * Node for it, so that it does not matter below whose 0700 home they lie.
+ */
+async function runAsStranger(
+  program: string,
+  request: Readonly<Record<string, unknown>>,
+): Promise<Report> {
+  const launcher = await locateLauncher({ buildDirectory })
+  const home = await realpath(await mkdtemp(join(tmpdir(), 'aegis-stranger-')))
+  onTestFinished(() => rm(home, { recursive: true }))
+  await chown(home, uid, uid)
+  const node = await realpath(process.execPath)
   const child = spawn(
     launcher,
     [
       ...['--user', `${uid}`, `${uid}`, '--stage', repository],
       ...['--stage', dirname(node), '--lend-write', home, '--', '/tmp/1/node'],
-      ...['/tmp/0/tests/contract/unprivileged-daemon.ts', arguments_],
+      ...[`/tmp/0/tests/contract/${program}`, JSON.stringify(request)],
     ],
     { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] },
   )
@@ -126,4 +160,27 @@ describe.skipIf(why)(`a daemon without privileges${why ? ` (${why})` : ''}`, () 
       expect.objectContaining({ name: 'cgroups', state: 'warning' }),
     )
   })
+
+  const whyNoMachines = whyNoQemu()
+  describe.skipIf(whyNoMachines)(
+    `with micro-VMs${whyNoMachines ? ` (${whyNoMachines})` : ''}`,
+    () => {
+      it('boots none whose cpu it cannot limit', async () => {
+        const report = await machinesAsStranger({})
+        expect(report.limits).toEqual({ cpu: false, memory: true, pids: true, disk: true })
+        expect(report.refused?.code).toBe('sandbox.limits')
+      })
+
+      it('boots them, out of snapshots too, when the operator allows that by name', async () => {
+        const report = await machinesAsStranger({ allowWeaker: ['cgroup'] })
+        expect(report).toMatchObject({
+          uid,
+          outcomes: { booted: 'hello\n', restored: 'waited', left: [] },
+        })
+        expect(report.findings).toContainEqual(
+          expect.objectContaining({ name: 'cgroups', state: 'warning' }),
+        )
+      })
+    },
+  )
 })

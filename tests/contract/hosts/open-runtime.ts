@@ -34,6 +34,7 @@ export interface MachineChoice {
   readonly kernelDirectory: string
   /** Disks of images, by name; a path alone is that of a disk of ext4. More may come later. */
   readonly images: Readonly<Record<string, string | MachineDisk>>
+  readonly allowWeaker?: readonly 'cgroup'[]
   /** Where snapshots are kept. Absent: none are made. */
   readonly snapshotDirectory?: string
   readonly timing: {
@@ -77,6 +78,7 @@ async function openMachines(choice: MachineChoice): Promise<SandboxRuntime> {
         return { ...found, [Symbol.asyncDispose]: async () => {} }
       },
     },
+    ...(choice.allowWeaker && { allowWeaker: choice.allowWeaker }),
     ...choice.timing,
   })
 }
