@@ -4,6 +4,7 @@ import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'no
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { AegisError } from '@aegis/core'
+import { traceOf } from '../file-trace.ts'
 import type { GuestKernel } from '../machine/machine-plan.ts'
 import { kernelLimits } from './kernel-limits.ts'
 import { type KernelRecord, parseKernelRecord } from './kernel-record.ts'
@@ -15,7 +16,7 @@ import { type KernelRecord, parseKernelRecord } from './kernel-record.ts'
  */
 export interface KernelStore {
   /**
-   * The kernel that machines boot. Its file was read and is the one that was stored.
+   * The kernel that machines boot. Its file was read, and not touched since, and is the one that was stored.
    * @throws AegisError `unsupported` / `kernel.absent` none was fetched yet · `unavailable` /
    * `kernel.altered`, `kernel.record`
    */
@@ -46,6 +47,8 @@ export interface StoredModules {
 }
 
 export function openKernelStore(directory: string): KernelStore {
+  /** Traces of files that were seen to be whole: a boot does not read them again. */
+  const checked = new Map<string, string>()
   const currentRecord = async () => {
     const digest = await readCurrent(directory)
     return digest === undefined ? undefined : readRecord(directory, digest)
@@ -56,7 +59,7 @@ export function openKernelStore(directory: string): KernelStore {
       const record = await currentRecord()
       if (record === undefined) throw absent()
       const path = join(directory, record.digest, 'vmlinux')
-      await checkWhole(directory, record)
+      await checkWhole(directory, record, checked)
       return {
         path,
         digest: record.digest,
@@ -194,9 +197,20 @@ const modulesPath = (directory: string, { digest }: KernelRecord): string =>
 
 const sha256Of = (content: Buffer): string => createHash('sha256').update(content).digest('hex')
 
-async function checkWhole(directory: string, record: KernelRecord): Promise<void> {
-  await check(join(directory, record.digest, 'vmlinux'), record.digest)
-  if (record.modules) await check(modulesPath(directory, record), record.modules.digest)
+async function checkWhole(
+  directory: string,
+  record: KernelRecord,
+  checked = new Map<string, string>(),
+): Promise<void> {
+  const files = [[join(directory, record.digest, 'vmlinux'), record.digest]]
+  if (record.modules) files.push([modulesPath(directory, record), record.modules.digest])
+  for (const [path = '', digest = ''] of files) {
+    // Taken before the file is read, so that what changes meanwhile counts as a change.
+    const trace = await traceOf(path).catch(() => undefined)
+    if (trace !== undefined && checked.get(path) === trace) continue
+    await check(path, digest)
+    if (trace !== undefined) checked.set(path, trace)
+  }
 }
 
 async function check(path: string, digest: string): Promise<void> {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { AegisError, type AgentId, agentId, type SnapshotSubject } from '@aegis/core'
 import type { QuietGuest } from '@aegis/sandbox'
 import { falseIfAbsent, noneIfAbsent } from '../absence.ts'
+import { traceOf } from '../file-trace.ts'
 import { digestFile } from './file-digest.ts'
 import {
   differences,
@@ -117,7 +118,7 @@ export function openSnapshotStore(options: SnapshotStoreOptions): SnapshotStore 
 
   /** Hashes the files unless they were seen to be right before, and nobody has touched them since. */
   const isWhole = async (name: string, { files }: SnapshotRecord, signal: AbortSignal) => {
-    const trace = await traceOf(at(name)).catch(() => undefined)
+    const trace = await tracesOf(at(name)).catch(() => undefined)
     if (trace === undefined) return false
     const known = traces.get(name)
     if (known !== undefined && snapshotFiles.every((file) => known[file] === trace[file]))
@@ -186,7 +187,7 @@ export function openSnapshotStore(options: SnapshotStoreOptions): SnapshotStore 
       await discard(name)
       if (doomed.has(name)) throw inUse(name)
       await rename(part, at(name))
-      traces.set(name, await traceOf(at(name)))
+      traces.set(name, await tracesOf(at(name)))
       await retain((id, revision) => id !== agentId || revision >= agentRevision)
       await thin()
     },
@@ -249,13 +250,9 @@ const tellChanges = (names: readonly string[], kept: SnapshotFacts, now: Snapsho
     .map((name) => `${name} was ${kept[name] ?? 'none'} and is ${now[name] ?? 'none'}`)
     .join('; ')
 
-/** Without the time of the last change of the inode: jails link to the files, which is one. */
-async function traceOf(directory: string): Promise<Trace> {
+async function tracesOf(directory: string): Promise<Trace> {
   const trace = { state: '', memory: '', 'scratch.tar': '' }
-  for (const file of snapshotFiles) {
-    const { dev, ino, size, mtimeNs } = await stat(join(directory, file), { bigint: true })
-    trace[file] = `${dev} ${ino} ${size} ${mtimeNs}`
-  }
+  for (const file of snapshotFiles) trace[file] = await traceOf(join(directory, file))
   return trace
 }
 
