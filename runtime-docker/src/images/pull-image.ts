@@ -13,6 +13,7 @@ import {
   pullMessageSchema,
 } from './pull-progress.ts'
 import type { RegistryCredentials } from './registry-credentials.ts'
+import { withProblem } from './unshown-credentials.ts'
 
 export interface PullTiming {
   /** Attempts in all, where the network or the registry fails. */
@@ -63,7 +64,7 @@ export async function pullImage(
     } catch (cause) {
       signal.throwIfAborted()
       const { error, isTransient } = failureOf(cause, name, header !== undefined)
-      if (!isTransient || attempt >= timing.attempts) throw explained(error, problem)
+      if (!isTransient || attempt >= timing.attempts) throw withProblem(error, problem)
       logger.info({ image: reference, attempt, err: error }, 'A pull failed and is tried again')
     }
     report({ ...progressOf(reference, state), phase: 'retrying' })
@@ -134,10 +135,4 @@ async function headerFor({ credentials, logger }: PullDeps, name: ImageName, sig
     logger.warn({ registry: name.registry, err: error }, 'Credentials cannot be used')
     return { header: undefined, problem: error }
   }
-}
-
-function explained(error: AegisError, problem: AegisError | undefined): AegisError {
-  if (problem === undefined || error.code !== 'image.access') return error
-  const message = `${error.message}. The host's own credentials were not shown: ${problem.message}`
-  return new AegisError(error.kind, error.code, message, { cause: problem })
 }

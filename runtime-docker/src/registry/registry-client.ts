@@ -1,6 +1,7 @@
 import { AegisError } from '@aegis/core'
 import { hubRegistry } from '../images/image-name.ts'
 import type { RegistryCredentials } from '../images/registry-credentials.ts'
+import { withProblem } from '../images/unshown-credentials.ts'
 import { readBounded } from './read-bounded.ts'
 import { registryLimits } from './registry-limits.ts'
 import { answerChallenge, parseChallenge } from './registry-token.ts'
@@ -16,7 +17,7 @@ export interface RegistryClient {
   /**
    * What stands at `/v2/<repository>/<path>`; undefined where there is nothing.
    * @throws AegisError `denied` / `image.access` · `unavailable` / `image.network` · `invalid` /
-   * the client's code for answers that are too long · `invalid` / `image.credentials`
+   * the client's code for answers that are too long
    */
   get(
     place: RegistryPlace,
@@ -65,13 +66,25 @@ export function openRegistryClient(options: Options): RegistryClient {
   function visit(place: RegistryPlace): RegistryVisit {
     let bases = basesOf(place.registry)
     let shown: Headers = {}
+    /** Why those of this host are not shown. */
+    let problem: AegisError | undefined
+
+    async function credentialsOfHost(signal: AbortSignal) {
+      try {
+        return await credentials.find(place.registry, signal)
+      } catch (error) {
+        if (signal.aborted || !(error instanceof AegisError)) throw error
+        problem = error
+        return undefined
+      }
+    }
 
     async function ask(url: URL, headers: Headers, signal: AbortSignal): Promise<Response> {
       const first = await follow(url, { ...headers, ...shown }, signal)
       if (first.status !== 401) return first
       await first.body?.cancel()
       const challenge = parseChallenge(first.headers.get('www-authenticate') ?? '')
-      const auth = await credentials.find(place.registry, signal)
+      const auth = await credentialsOfHost(signal)
       const authorization =
         challenge &&
         (await answerChallenge({
@@ -81,7 +94,8 @@ export function openRegistryClient(options: Options): RegistryClient {
           mayAsk: (realm) => mayLead(url, realm),
           signal,
         }))
-      if (authorization === undefined) throw refused(place, auth !== undefined)
+      if (authorization === undefined)
+        throw withProblem(refused(place, auth !== undefined), problem)
       shown = { authorization }
       return follow(url, { ...headers, ...shown }, signal)
     }
@@ -103,7 +117,7 @@ export function openRegistryClient(options: Options): RegistryClient {
           if (response.ok) return await take(response)
           await response.body?.cancel()
           if (response.status === 404) return undefined
-          throw unexpected(place, response.status)
+          throw withProblem(unexpected(place, response.status), problem)
         } catch (error) {
           signal.throwIfAborted()
           if (late.aborted) throw silent(place, requestMs)

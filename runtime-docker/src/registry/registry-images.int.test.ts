@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { AegisError } from '@aegis/core'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { makeCertificates } from '../../../tests/egress/world/certificates.ts'
 import { programPath, whyNoRegistry } from '../../../tests/engine/requirements.ts'
@@ -121,6 +122,11 @@ async function aRegistry(mishap: Serve): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}/team/agent`
 }
 
+function end(response: ServerResponse, status: number, body?: string): true {
+  response.writeHead(status).end(body)
+  return true
+}
+
 const isLayer = ({ url }: IncomingMessage) => url?.endsWith(digestOf(layer)) === true
 
 async function fetchAll(
@@ -154,6 +160,28 @@ describe('images of a registry', () => {
       expect(asked).toHaveLength(2)
       expect(asked[1]).toMatch(/^bytes=[1-9]/)
     }
+  })
+
+  it('are pulled though the credentials of this host cannot be read, unless they are wanted', async () => {
+    let isPublic = true
+    const reference = await aRegistry(({ url = '', headers }, response) => {
+      if (url.startsWith('/token')) return end(response, 200, '{"token":"all"}')
+      if (isPublic && headers.authorization === 'Bearer all') return false
+      const realm = `http://${headers.host}/token`
+      response.setHeader('www-authenticate', `Bearer realm="${realm}",service="r",scope="x"`)
+      return end(response, 401)
+    })
+    const broken = new AegisError('invalid', 'image.credentials', 'config.json is damaged')
+    const images = openRegistryImages({
+      credentials: { find: () => Promise.reject(broken) },
+      architecture: 'amd64',
+    })
+    expect(await images.find(reference, never)).toMatchObject({ layers: 1 })
+    isPublic = false
+    await expect(images.find(reference, never)).rejects.toMatchObject({
+      code: 'image.access',
+      message: expect.stringContaining('config.json is damaged'),
+    })
   })
 
   it('are asked for again while the registry has trouble, and not for ever', async () => {

@@ -14,7 +14,7 @@ export interface RegistryImages {
   /**
    * What a name means now.
    * @throws AegisError `not-found` / `image.absent` · `denied` / `image.access` · `unavailable` /
-   * `image.network` · `invalid` / `image.pull-failed`, `image.credentials`
+   * `image.network` · `invalid` / `image.pull-failed`
    */
   find(reference: string, signal: AbortSignal): Promise<RegistryImage>
   /** As `ImageStore.signatures`. */

@@ -7,7 +7,7 @@ export interface ImageRegistry {
   /**
    * What a name means now.
    * @throws AegisError `not-found` / `image.absent` · `denied` / `image.access` · `unavailable` /
-   * `image.network` · `invalid` / `image.pull-failed`, `image.credentials`
+   * `image.network` · `invalid` / `image.pull-failed`
    */
   find(reference: string, signal: AbortSignal): Promise<RemoteImage>
   /** As `ImageStore.signatures`. */
