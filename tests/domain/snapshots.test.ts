@@ -1,4 +1,4 @@
-import { AegisError, type AuditEntry } from '@aegis/core'
+import { AegisError, type AgentGateway, type AuditEntry } from '@aegis/core'
 import { aManifest, makeInMemoryStore } from '@aegis/core/testing'
 import { describe, expect, it } from 'vitest'
 import { openScene, type Scene } from './domain-scene.ts'
@@ -114,6 +114,32 @@ describe('an agent on a runtime that makes snapshots', () => {
       await scene.clock.advance(120_000)
     }
     expect((await scene.plane.node.status()).sandboxes.failed).toBe(3)
+  })
+
+  it('trusts whom its node trusts now, and not when the snapshot was made', async () => {
+    const lives = { count: 1 }
+    const gateway: AgentGateway = {
+      trustBundle: async () => Buffer.from(`authority of life ${lives.count}`),
+      admit: () => ({ connect: (_, stream) => stream.destroy(), [Symbol.dispose]() {} }),
+      async [Symbol.asyncDispose]() {},
+    }
+    const scene = await open({
+      gateway,
+      agent: async ({ files, print }) => {
+        await print(files.get('/tmp/.aegis/ca-bundle.pem') ?? 'nobody')
+        return 0
+      },
+    })
+    const network = { mode: 'allow', http: [{ host: 'a.com', methods: ['GET'] }] } as const
+    await scene.plane.agents.deploy(aManifest('echo', { network }))
+    await runOne(scene)
+    await idle(scene)
+    lives.count = 2
+    const id = await scene.plane.executions.execute('echo', 'Hello')
+    const events = await scene.finished(id)
+    expect(events).toContainEqual(expect.objectContaining({ restored: true }))
+    expect(events.at(-1)).toMatchObject({ output: 'authority of life 2' })
+    expect(scene.snapshots.made).toHaveLength(1)
   })
 
   it('has none made of a program of its own, which could not wait', async () => {

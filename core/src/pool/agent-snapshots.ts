@@ -61,6 +61,13 @@ interface Standing {
   turn: Promise<void>
 }
 
+/** A snapshot to be made. */
+interface Missing {
+  readonly recipe: SandboxRecipe
+  readonly contents: SandboxContents
+  readonly subject: SnapshotSubject
+}
+
 export function makeAgentSnapshots(deps: Deps): AgentSnapshots {
   const { sandboxes, audit, clock, logger } = deps
   const standings = new Map<string, Standing>()
@@ -107,8 +114,7 @@ export function makeAgentSnapshots(deps: Deps): AgentSnapshots {
 
   const make = async (
     snapshots: SandboxSnapshots,
-    recipe: SandboxRecipe,
-    subject: SnapshotSubject,
+    { recipe, contents, subject }: Missing,
     signal: AbortSignal,
   ): Promise<void> => {
     const id = deps.ids.sandbox()
@@ -118,7 +124,7 @@ export function makeAgentSnapshots(deps: Deps): AgentSnapshots {
       const own = { id, onConnect: (_: unknown, stream: { destroy(): void }) => stream.destroy() }
       const spec = permittedSpecOf(deps.policies, recipe, own)
       await using template = await snapshots.bootTemplate(spec, signal)
-      if (subject.files.length > 0) await template.writeFiles(subject.files, signal)
+      await template.writeFiles([...contents.files, ...contents.trust], signal)
       await template.exec(subject.command, signal)
       await template.keep(subject, signal)
       await record('sandbox.snapshot-kept', recipe, { sandboxId: id })
@@ -134,17 +140,17 @@ export function makeAgentSnapshots(deps: Deps): AgentSnapshots {
 
   const makeMissing = async (
     snapshots: SandboxSnapshots,
-    recipe: SandboxRecipe,
-    subject: SnapshotSubject,
+    missing: Missing,
     signal: AbortSignal,
   ): Promise<void> => {
+    const { recipe, subject } = missing
     const standing = standingOf(recipe)
     if (signal.aborted || standing.tries >= maxTries) return
     try {
       standing.isKept = await snapshots.has(subject)
       if (standing.isKept) return
       standing.tries += 1
-      await make(snapshots, recipe, subject, signal)
+      await make(snapshots, missing, signal)
       standing.isKept = true
     } catch (error) {
       if (signal.aborted) return
@@ -166,7 +172,8 @@ export function makeAgentSnapshots(deps: Deps): AgentSnapshots {
       const subject = subjectOf(recipe, contents)
       if (snapshots === undefined || subject === undefined) return
       const standing = standingOf(recipe)
-      standing.turn = standing.turn.then(() => makeMissing(snapshots, recipe, subject, signal))
+      const missing = { recipe, contents, subject }
+      standing.turn = standing.turn.then(() => makeMissing(snapshots, missing, signal))
       await standing.turn
       signal.throwIfAborted()
     },

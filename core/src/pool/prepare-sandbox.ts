@@ -9,6 +9,7 @@ import type { PolicyEngine } from '../policy/policy-engine.ts'
 import type { LiveSandbox, LiveSandboxes } from '../sandbox/live-sandboxes.ts'
 import type { LimitCause, Sandbox, SandboxProcess } from '../sandbox/sandbox.ts'
 import type { SandboxRuntime } from '../sandbox/sandbox-runtime.ts'
+import type { RestoredSandbox } from '../sandbox/sandbox-snapshots.ts'
 import type { SandboxSpec } from '../sandbox/sandbox-spec.ts'
 import type { AgentProgram } from './agent-program.ts'
 import type { AgentSnapshots } from './agent-snapshots.ts'
@@ -82,7 +83,9 @@ export async function prepareSandbox(
     const restored = await snapshots?.restore(recipe, contents, spec, signal)
     const sandbox = restored?.sandbox ?? (await boot(recipe.runtime, spec, signal))
     begun.sandbox = sandbox
-    const standby = restored?.standby ?? (await fill(sandbox, contents, preparation, signal))
+    const standby = restored
+      ? await complete(restored, contents, signal)
+      : await fill(sandbox, contents, preparation, signal)
     const bootMs = Math.round(deps.clock.monotonicMs() - startMs)
     const { program } = contents
     const isRestored = restored !== undefined
@@ -141,13 +144,23 @@ async function boot(
 
 async function fill(
   sandbox: Sandbox,
-  { files, standby }: SandboxContents,
+  { files, trust, standby }: SandboxContents,
   preparation: Preparation,
   signal: AbortSignal,
 ): Promise<SandboxProcess | undefined> {
-  if (files.length > 0) await sandbox.writeFiles(files, signal)
+  if (files.length + trust.length > 0) await sandbox.writeFiles([...files, ...trust], signal)
   if (preparation !== 'ahead' || standby === undefined) return undefined
   return sandbox.exec(standby, signal)
+}
+
+/** Puts in what a snapshot may be too old for. */
+async function complete(
+  { sandbox, standby }: RestoredSandbox,
+  { trust }: SandboxContents,
+  signal: AbortSignal,
+): Promise<SandboxProcess> {
+  if (trust.length > 0) await sandbox.writeFiles(trust, signal)
+  return standby
 }
 
 interface Parts

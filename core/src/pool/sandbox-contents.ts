@@ -18,6 +18,8 @@ export interface ContentsDeps {
 export interface SandboxContents {
   readonly program: AgentProgram
   readonly files: readonly SandboxFile[]
+  /** Of this life of the node alone, so that a snapshot may have an older one: to be put in after it, too. */
+  readonly trust: readonly SandboxFile[]
   /** Starts the program so that it waits for its task; undefined where it cannot wait. */
   readonly standby: ExecCommand | undefined
 }
@@ -34,7 +36,8 @@ export async function contentsOf(
     : []
   return {
     program,
-    files: [...program.files, ...trust],
+    files: program.files,
+    trust,
     standby: program.standsBy ? waiting(recipe, program, debug) : undefined,
   }
 }

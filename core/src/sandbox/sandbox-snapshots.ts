@@ -6,7 +6,7 @@ import type { SandboxSpec } from './sandbox-spec.ts'
 export interface SnapshotSubject {
   readonly agentId: AgentId
   readonly agentRevision: number
-  /** What was put in. A snapshot with other files in it is one of another version. */
+  /** What was put in and stays the same. A snapshot with other files in it is one of another version. */
   readonly files: readonly SandboxFile[]
   /** What was started, and waits. */
   readonly command: ExecCommand
