@@ -7,6 +7,8 @@ import { describeSandboxContract } from './sandbox-contract.ts'
 describeSandboxContract({
   ...qemuHostKind,
   name: 'firecracker/qemu, out of snapshots',
+  // Not all of the images that are tried have a program that could wait.
+  bootsImages: false,
   whyNot: () => whyNotNow() ?? qemuHostKind.whyNot(),
   open: (options) => openMachineHost(options, { disguise: restoringRuntime }),
 })
